@@ -1,0 +1,37 @@
+/** What a connector sees of the one HTTP client (core/http). Retries, waits, auth and redaction happen inside. */
+export interface HttpRequest {
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "HEAD";
+  /** Absolute. */
+  readonly url: string;
+  readonly query?: Record<string, string>;
+  readonly headers?: Record<string, string>;
+  /** A string is sent as it is; set content-type yourself. */
+  readonly body?: string | Buffer;
+  readonly signal?: AbortSignal;
+  /** False: send without the connection's credentials (token requests). Default true. */
+  readonly authenticate?: boolean;
+  /** False: a lost answer is not tried again, since the request may have been applied. Default: GET, HEAD, PUT, DELETE true. */
+  readonly idempotent?: boolean;
+}
+
+export interface HttpResponse {
+  readonly status: number;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The whole body, unpacked; at most the client's `maxBodyBytes`. */
+  readonly body: Buffer;
+  /** The body as UTF-8 text. Invalid UTF-8 is a TransientError. */
+  text(): string;
+  /**
+   * The body as JSON. Numbers that a double cannot hold become ExactNumber.
+   * Half a JSON or HTML is a TransientError naming the URL and the first characters.
+   */
+  json(): unknown;
+}
+
+export interface HttpClient {
+  /** Resolves for 2xx (and statuses that the connector's table marks `accept`), otherwise throws a SluiceError. */
+  request(request: HttpRequest): Promise<HttpResponse>;
+  /** Requests sent so far, repeats included: what the other side counts against us. */
+  readonly calls: number;
+}

@@ -36,9 +36,19 @@ export interface QueueDepth {
 /** String attributes only in this half; binary and number come with the wire. */
 export type MessageAttributes = Readonly<Record<string, string>>;
 
+/**
+ * A body prepared by Queues.stage, outside any transaction since it may write a file: short ones stay in memory,
+ * longer ones wait as a claim check. Good for one message.
+ */
+export interface StagedBody {
+  /** Bytes of the body as sent. */
+  readonly bytes: number;
+  readonly content: { readonly inline: Buffer } | { readonly blob: string };
+}
+
 export interface SendEntry {
   /** UTF-8 text; at least one byte. */
-  readonly body: string | Buffer;
+  readonly body: string | Buffer | StagedBody;
   /** 0-900000; default the queue's DelaySeconds. */
   readonly delayMs?: number;
   readonly attributes?: MessageAttributes;
@@ -109,6 +119,16 @@ export interface Queues {
   purgeQueue(name: string): Promise<number>;
   depth(name: string): QueueDepth;
 
+  /**
+   * Makes a body of up to 2 GB ready to be sent: up to 262144 bytes stay in the message, a longer one is written to a
+   * file and fsynced (claim check). Resolves when the file is durable. RecordError InvalidMessageContents or
+   * BODY_TOO_LARGE; TransientError DISK_FULL.
+   */
+  stage(body: string | Buffer): Promise<StagedBody>;
+  /** Removes what `stage` wrote for a body that will not be sent after all; harmless once it has been sent. */
+  discard(staged: StagedBody): Promise<void>;
+
+  /** 1 to 10 entries, all or nothing. */
   send(queue: string, entries: readonly SendEntry[]): Promise<SentMessage[]>;
   receive(queue: string, request: ReceiveRequest): Promise<Message[]>;
   delete(queue: string, receiptHandles: readonly string[]): Promise<BatchOutcome[]>;

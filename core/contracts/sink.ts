@@ -119,6 +119,10 @@ export interface Sink {
   check(signal: AbortSignal): Promise<CheckReport>;
   /** `target` is already parsed by spec.targetSchema. */
   open(target: unknown, flow: string): SinkWriter;
+  /** For `sluice query`: absolute path of the DuckDB database that holds this connection's tables, where it is one. */
+  readonly databaseFile?: string;
+  /** For `sluice query`: content of a file that a load wrote (WrittenFile.path), where those are not local paths. */
+  download?(path: string, signal: AbortSignal): AsyncIterable<Uint8Array>;
   close(): Promise<void>;
 }
 

@@ -2,6 +2,7 @@ import type { ZodType } from "zod";
 import type { Clock, Random } from "./clock.js";
 import type { Filter } from "./filter.js";
 import type { Field, SourceRecord, Value } from "./record.js";
+import type { Secret } from "./secrets.js";
 
 /** Facts about a connector, as data; nothing in core asks for a connector's name. */
 export interface SourceSpec {
@@ -135,10 +136,17 @@ export interface ConnectorContext {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Absolute folder of sluice.yaml: relative paths in a connection's config start here. Default: the working directory. */
+  readonly projectDir?: string;
   /** A folder of this connection for temporary files; emptied at start. */
   readonly tmpDir: string;
   /** A wait worth showing: rate limits, backoff. */
   onWait?(wait: { readonly reason: string; readonly ms: number }): void;
+  /**
+   * The account has put a new refresh token in place of the configured one, which is dead from now on. Resolve only
+   * when it is stored: the access token that came with it is not used before.
+   */
+  onTokenRotated?(token: Secret): Promise<void>;
 }
 
 /** Structured log; `fields` never hold plain secrets. */

@@ -27,6 +27,10 @@ export interface RunState {
   readonly flow: string;
   /** Sortable by start: `20261122T073604123Z-<4 hex>`. */
   readonly run: string;
+  /** The read it belongs to: the run that began it. */
+  readonly generation: string;
+  /** This run brought its generation's read to the end. */
+  readonly readComplete: boolean;
   readonly trigger: string;
   readonly status: RunStatus;
   /** ISO text. */
@@ -34,6 +38,8 @@ export interface RunState {
   readonly endedAt: string | null;
   readonly window: { readonly from: string | null; readonly to: string | null };
   readonly records: RecordCounts;
+  /** Refused by map or validate; part of `records`, which adds what the sinks refused. */
+  readonly rejected: { readonly dropped: number; readonly deadLettered: number };
   /** Re-read behind the cursor or after a crash and skipped: already stored. Not part of `fetched`. */
   readonly repeated: number;
   readonly bytes: number;
@@ -53,8 +59,14 @@ export interface SinkState {
   readonly files: readonly WrittenFile[];
   /** Records of this sink dead-lettered at delivery. */
   readonly deadLettered: number;
-  /** Records sent to this sink's queue by this run. */
+  /** Records sent to this sink's queue by this run: sent = records + deadLettered + dropped + still queued. */
   readonly sent: number;
+  /** Records purged or expired in this sink's queue. */
+  readonly dropped: number;
+  /** Loads opened so far: the number in the next load's id. */
+  readonly opened: number;
+  /** The sink was told that the run is complete (manifest, swap). */
+  readonly finished: boolean;
 }
 
 export interface Checkpoint {

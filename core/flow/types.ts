@@ -118,7 +118,7 @@ export interface Flow {
 
 /** Why a record was rejected. Travels with the dead letter. */
 export interface Rejection {
-  readonly stage: "map" | "validate";
+  readonly stage: "filter" | "map" | "validate";
   /** `notNegative on amount`, `type integer on employees`. */
   readonly rule: string;
   /** One sentence with the offending value (masked where the flow masks or hashes the field). */

@@ -1,0 +1,21 @@
+import type { SinkConnector, SourceConnector } from "../core/contracts/index.js";
+import { folder } from "./folder/index.js";
+import { salesforce } from "./salesforce/index.js";
+
+/** Every connector, one line each. */
+const sources: readonly SourceConnector[] = [
+  salesforce, //
+];
+
+const sinks: readonly SinkConnector[] = [
+  folder, //
+];
+
+/** By the name that `connector:` in sluice.yaml gives. */
+export const connectors: {
+  readonly sources: ReadonlyMap<string, SourceConnector>;
+  readonly sinks: ReadonlyMap<string, SinkConnector>;
+} = {
+  sources: new Map(sources.map((connector) => [connector.spec.name, connector])),
+  sinks: new Map(sinks.map((connector) => [connector.spec.name, connector])),
+};

@@ -1,0 +1,52 @@
+import type { Command } from "./command.js";
+import { check } from "./commands/check.js";
+import { deadLettersDrop } from "./commands/dead-letters-drop.js";
+import { deadLettersList } from "./commands/dead-letters-list.js";
+import { deadLettersRedrive } from "./commands/dead-letters-redrive.js";
+import { deadLettersShow } from "./commands/dead-letters-show.js";
+import { discover } from "./commands/discover.js";
+import { init } from "./commands/init.js";
+import { plan } from "./commands/plan.js";
+import { preview } from "./commands/preview.js";
+import { query } from "./commands/query.js";
+import { queueList } from "./commands/queue-list.js";
+import { queuePeek } from "./commands/queue-peek.js";
+import { queuePurge } from "./commands/queue-purge.js";
+import { run } from "./commands/run.js";
+import { runs } from "./commands/runs.js";
+import { status } from "./commands/status.js";
+import { validate } from "./commands/validate.js";
+
+/** Every command, in the order of `sluice --help`: the way of a new user. */
+export const COMMANDS: readonly Command[] = [
+  init,
+  validate,
+  check,
+  discover,
+  plan,
+  preview,
+  run,
+  runs,
+  status,
+  queueList,
+  queuePeek,
+  queuePurge,
+  deadLettersList,
+  deadLettersShow,
+  deadLettersRedrive,
+  deadLettersDrop,
+  query,
+];
+
+/** Commands that have commands below them. */
+export const GROUPS: Readonly<Record<string, string>> = {
+  queue: "look into the buffer between sources and sinks",
+  "dead-letters": "records that were refused: look at them, send them again, drop them",
+};
+
+/** Commands that the documentation names and this version does not have. */
+export const LATER: Readonly<Record<string, string>> = {
+  daemon:
+    "`sluice daemon` is not part of this version; `sluice run <flow>` runs a flow now, and cron can call it",
+  "queue serve": "`sluice queue serve` is not part of this version; the buffer is used by `sluice run` alone",
+};

@@ -1,0 +1,44 @@
+import { z } from "zod";
+import { formatProblem } from "../../../flow/problem.js";
+import type { Problem } from "../../../flow/types.js";
+import { defineCommand } from "../command.js";
+import { EXIT } from "../exit-code.js";
+import { names } from "../input.js";
+import { selectFlows } from "../project-problems.js";
+import { plural } from "../quantity.js";
+
+export const validate = defineCommand({
+  name: "validate",
+  summary: "check sluice.yaml and the flow files, without connecting to anything",
+  details: "Exits with 0 when all is well and with 2 when something must be corrected.",
+  arguments: [{ name: "flows", form: "[flow...]", description: "names or files of flows (default: all)" }],
+  examples: [
+    "sluice validate",
+    "sluice validate salesforce-accounts",
+    "sluice validate flows/accounts.yaml --json",
+  ],
+  input: z.object({ flows: names }),
+  async run({ flows: wanted }, { shell, output, workspace }) {
+    const project = await workspace.project();
+    const { flows, problems } =
+      wanted.length === 0
+        ? { flows: [...project.flows.values()], problems: project.problems }
+        : selectFlows(project, wanted, shell.cwd);
+    const valid = problems.length === 0;
+    output.result({ valid, flows: flows.map(({ name, file }) => ({ name, file })), problems }, () => {
+      const lines = problems.map(formatProblem);
+      return [
+        ...lines,
+        verdict(flows.length, problems, (text) => output.paint(valid ? "green" : "red", text)),
+      ].join("\n");
+    });
+    return valid ? EXIT.done : EXIT.configuration;
+  },
+});
+
+function verdict(flows: number, problems: readonly Problem[], paint: (text: string) => string): string {
+  const good = `${plural(flows, "flow")} ${flows === 1 ? "is" : "are"} valid`;
+  if (problems.length === 0) return `${paint("ok")}: ${good}`;
+  const files = new Set(problems.map((problem) => problem.file)).size;
+  return `${paint(plural(problems.length, "problem"))} in ${plural(files, "file")}; ${good}`;
+}

@@ -1,0 +1,132 @@
+import type { Environment, Lease, RunState } from "../../contracts/index.js";
+import type { Flow } from "../../flow/types.js";
+import { isAlive } from "../../run/lease.js";
+import { deadLetterQueue, leaseName, queueName } from "../../run/names.js";
+import { toJson } from "./json.js";
+import type { Output } from "./output.js";
+
+/** Everything `sluice status` says of one flow. Times are ISO text, lags and ages milliseconds. */
+export interface FlowStatus {
+  readonly flow: string;
+  /** `never` ran, `running` now, `interrupted`: recorded as running, but its process is gone; else the last run's. */
+  readonly state: "never" | "running" | "interrupted" | "succeeded" | "failed" | "cancelled";
+  readonly lastRun: {
+    readonly run: string;
+    readonly status: RunState["status"];
+    readonly startedAt: string;
+    readonly endedAt: string | null;
+    readonly records: RunState["records"];
+    readonly error: RunState["error"];
+  } | null;
+  readonly checkpoint: {
+    /** The source's own cursor as JSON text. */
+    readonly cursor: string;
+    readonly updatedAt: string;
+    /** False: the read stopped in the middle and the next run resumes it. */
+    readonly complete: boolean;
+  } | null;
+  /** Time since the end of the newest window that was read to its end: how old the landed data may be. */
+  readonly lagMs: number | null;
+  readonly queues: readonly QueueStatus[];
+  readonly deadLetters: number;
+  readonly openLoads: number;
+  readonly lease: Lease | null;
+}
+
+export interface QueueStatus {
+  readonly queue: string;
+  readonly connection: string;
+  readonly messages: number;
+  readonly records: number;
+  readonly bytes: number;
+  readonly oldestAgeMs: number | null;
+}
+
+/** How far back the newest finished window is looked for. */
+const HISTORY = 100;
+
+export function flowStatus(
+  flow: Flow,
+  environment: Environment | undefined,
+  now: number,
+  output: Pick<Output, "redacted">,
+): FlowStatus {
+  if (environment === undefined) return { ...NOTHING, flow: flow.name };
+  const { store, queues } = environment;
+  const [last, ...older] = store.runs({ flow: flow.name, limit: HISTORY });
+  const lease = heldLease(store.lease(leaseName(flow.name)), now);
+  const checkpoint = store.checkpoint(flow.name);
+  const finished = [last, ...older].find((state) => state?.readComplete === true && state.window.to !== null);
+  return {
+    flow: flow.name,
+    state: stateOf(last, lease),
+    lastRun:
+      last === undefined
+        ? null
+        : {
+            run: last.run,
+            status: last.status,
+            startedAt: last.startedAt,
+            endedAt: last.endedAt,
+            records: last.records,
+            error: output.redacted(last.error),
+          },
+    checkpoint:
+      checkpoint === undefined
+        ? null
+        : {
+            cursor: toJson(checkpoint.cursor, 0),
+            updatedAt: checkpoint.updatedAt,
+            complete: checkpoint.complete,
+          },
+    lagMs: finished?.window.to == null ? null : Math.max(0, now - Date.parse(finished.window.to)),
+    queues: flow.sinks.flatMap((sink, index) => {
+      const queue = queueName(flow.name, index, sink.connection);
+      return queues.hasQueue(queue) ? [queueStatus(environment, queue, sink.connection, now)] : [];
+    }),
+    deadLetters: records(environment, deadLetterQueue(flow.name)),
+    openLoads: store.openLoads(flow.name).length,
+    lease,
+  };
+}
+
+const NOTHING: Omit<FlowStatus, "flow"> = {
+  state: "never",
+  lastRun: null,
+  checkpoint: null,
+  lagMs: null,
+  queues: [],
+  deadLetters: 0,
+  openLoads: 0,
+  lease: null,
+};
+
+/** A lease that still keeps others out: neither run out nor of a process that is gone. */
+function heldLease(lease: Lease | undefined, now: number): Lease | null {
+  return lease !== undefined && lease.expiresAt > now && isAlive(lease) ? lease : null;
+}
+
+function stateOf(last: RunState | undefined, lease: Lease | null): FlowStatus["state"] {
+  if (lease !== null) return "running";
+  if (last === undefined) return "never";
+  return last.status === "running" ? "interrupted" : last.status;
+}
+
+function queueStatus(environment: Environment, queue: string, connection: string, now: number): QueueStatus {
+  const depth = environment.queues.depth(queue);
+  return {
+    queue,
+    connection,
+    messages:
+      depth.ApproximateNumberOfMessages +
+      depth.ApproximateNumberOfMessagesNotVisible +
+      depth.ApproximateNumberOfMessagesDelayed,
+    records: depth.records,
+    bytes: depth.bytes,
+    oldestAgeMs: depth.oldestSentAt === undefined ? null : Math.max(0, now - depth.oldestSentAt),
+  };
+}
+
+function records({ queues }: Environment, queue: string): number {
+  return queues.hasQueue(queue) ? queues.depth(queue).records : 0;
+}

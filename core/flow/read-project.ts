@@ -1,0 +1,112 @@
+/** sluice.yaml: the connections by their connectors' schemas, and the settings of buffer and data directory. */
+import { ExactNumber, Secret } from "../contracts/index.js";
+import { parseAt } from "./issue.js";
+import { didYouMean } from "./nearest.js";
+import { problemAt } from "./problem.js";
+import { projectFile } from "./schema/project-file.js";
+import { nameMessage, namePattern } from "./schema/words.js";
+import type { BufferSettings, ConnectionConfig, Connectors, Problem } from "./types.js";
+import type { YamlFile } from "./yaml-file.js";
+
+export interface ProjectSettings {
+  /** As written: relative to sluice.yaml, or absolute. */
+  readonly dataDir: string;
+  /** Undefined: the default. */
+  readonly flows: string | undefined;
+  readonly buffer: BufferSettings;
+  readonly connections: ReadonlyMap<string, ConnectionConfig>;
+  /** Connections that are there but wrong, with the place of each. Undefined: the connections could not be read. */
+  readonly broken: ReadonlyMap<string, string> | undefined;
+}
+
+/** Said in place of a part that the grammar has and this version has not. */
+function refuseUnsupported(
+  file: YamlFile,
+  parsed: ReturnType<typeof projectFile.parse>,
+  problems: Problem[],
+): void {
+  const refuse = (path: readonly string[], message: string) =>
+    problems.push(problemAt(file.valuePlace(path), "FLOW_UNSUPPORTED", message));
+  if (parsed.buffer.type === "sqs")
+    refuse(["buffer", "type"], "buffer.type sqs is not supported yet in this version: use durable");
+  if (parsed.buffer.alarms !== undefined)
+    refuse(["buffer", "alarms"], "buffer.alarms is not supported yet in this version: remove it");
+  if (parsed.store.type === "postgres")
+    refuse(["store", "type"], "store.type postgres is not supported yet in this version: use durable");
+}
+
+function readConnection(
+  name: string,
+  file: YamlFile,
+  connectors: Connectors,
+  problems: Problem[],
+): ConnectionConfig | undefined {
+  const path = ["connections", name];
+  const entry = file.at(path);
+  if (!namePattern(30).test(name)) {
+    problems.push(
+      problemAt(file.keyPlace(path), "CONNECTION_INVALID_NAME", `${nameMessage(30)}, found "${name}"`),
+    );
+    return undefined;
+  }
+  if (typeof entry !== "object" || entry === null || Array.isArray(entry)) return undefined;
+  if (entry instanceof Secret || entry instanceof ExactNumber) return undefined;
+  const { connector: written, ...config } = entry;
+  const connector = written instanceof Secret ? written.open() : written;
+  // A missing or misshapen name has been reported with the shape of the file.
+  if (typeof connector !== "string") return undefined;
+  const source = connectors.sources.get(connector);
+  const sink = connectors.sinks.get(connector);
+  const schema = source?.spec.configSchema ?? sink?.spec.configSchema;
+  if (schema === undefined) {
+    const names = [...connectors.sources.keys(), ...connectors.sinks.keys()];
+    problems.push(
+      problemAt(
+        file.valuePlace([...path, "connector"]),
+        "CONNECTOR_UNKNOWN",
+        `there is no connector "${connector}"${didYouMean(connector, names)}`,
+      ),
+    );
+    return undefined;
+  }
+  const before = problems.length;
+  const parsed = parseAt(schema, config, file, path, problems);
+  if (problems.length > before) return undefined;
+  return { name, connector, config: parsed, role: source === undefined ? "sink" : "source" };
+}
+
+/** Undefined: the file cannot be used at all. What is wrong is added to `problems`. */
+export function readProject(file: YamlFile, connectors: Connectors, problems: Problem[]): ProjectSettings {
+  problems.push(...file.problems);
+  // An empty sluice.yaml is one with all defaults.
+  const parsed =
+    file.value === undefined ? undefined : parseAt(projectFile, file.value ?? {}, file, [], problems);
+  const settings = parsed ?? projectFile.parse({});
+  if (parsed !== undefined) refuseUnsupported(file, parsed, problems);
+  const connections = new Map<string, ConnectionConfig>();
+  const broken = new Map<string, string>();
+  const entries = file.at(["connections"]);
+  const readable = typeof entries === "object" && entries !== null && !Array.isArray(entries);
+  for (const name of readable ? Object.keys(entries) : []) {
+    const connection = readConnection(name, file, connectors, problems);
+    const place = file.keyPlace(["connections", name]);
+    const inside = file.problems.some((problem) => problem.keyPath.startsWith(`${place.keyPath}.`));
+    if (connection !== undefined && !inside) connections.set(name, connection);
+    else broken.set(name, `${place.file}:${place.line}:${place.column}`);
+  }
+  const { buffer } = settings;
+  return {
+    dataDir: settings.dataDir,
+    flows: settings.flows,
+    buffer: {
+      type: buffer.type,
+      visibilityTimeoutMs: buffer.visibilityTimeout,
+      maxReceiveCount: buffer.maxReceiveCount,
+      retentionMs: buffer.retention,
+      messageBytes: buffer.messageSize,
+      highWaterBytes: buffer.highWater,
+    },
+    connections,
+    broken: file.value === undefined ? undefined : broken,
+  };
+}

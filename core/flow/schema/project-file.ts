@@ -1,0 +1,100 @@
+/** sluice.yaml. */
+import { z } from "zod";
+import { duration, integer, secret, size, text } from "../../contracts/index.js";
+import { count, expecting } from "./words.js";
+
+const connection = z
+  .looseObject(
+    {
+      connector: text(z.string("expected the name of a connector")).describe(
+        "Name of the connector; see connectors/README.md.",
+      ),
+    },
+    expecting("a connection such as { connector: folder, path: out }"),
+  )
+  .describe("One connection; further keys belong to its connector, see connectors/README.md.");
+
+const buffer = z
+  .strictObject(
+    {
+      type: z
+        .enum(["durable", "memory", "sqs"])
+        .default("durable")
+        .describe(
+          "durable keeps messages in dataDir; memory forgets them when the process ends; sqs (Amazon SQS) is not supported yet in this version.",
+        ),
+      visibilityTimeout: duration({ min: "1s", max: "12h" })
+        .prefault("5m")
+        .describe("How long a received message stays hidden; kept up by heartbeats while a delivery runs."),
+      maxReceiveCount: count("expected a number of receives from 1 to 1000", 1, 1000)
+        .default(10)
+        .describe("Receives after which a message moves to the dead-letter queue."),
+      retention: duration({ min: "1m", max: "14d" })
+        .prefault("14d")
+        .describe("How long an undelivered message is kept."),
+      messageSize: size({ min: "1KiB", max: "1MiB" })
+        .prefault("256KiB")
+        .describe("Most bytes of one message."),
+      highWater: size({ min: "1MiB" })
+        .prefault("1GiB")
+        .describe("Reading pauses while a sink's queue holds more bytes than this."),
+      alarms: z
+        .record(z.string(), z.unknown(), expecting("alarms"))
+        .optional()
+        .describe("Thresholds for the daemon to watch. Not supported yet in this version."),
+    },
+    expecting("buffer settings such as { type: durable }"),
+  )
+  .describe("The durable buffer between source and sinks.");
+
+const store = z
+  .strictObject(
+    {
+      type: z
+        .enum(["durable", "postgres"])
+        .default("durable")
+        .describe("durable keeps state in dataDir; postgres is not supported yet in this version."),
+      connection: text(z.string()).optional().describe("For postgres: name of the connection."),
+    },
+    expecting("store settings such as { type: durable }"),
+  )
+  .describe("Where runs, checkpoints and tokens are kept.");
+
+const server = z
+  .strictObject(
+    {
+      host: text(z.string()).prefault("127.0.0.1").describe("Address to listen on."),
+      port: integer({ min: 0, max: 65_535 }).prefault(8080).describe("Port to listen on."),
+      apiKeys: z
+        .array(secret(), expecting("a list of keys"))
+        .optional()
+        .describe("Keys that callers of the HTTP API present."),
+    },
+    expecting("server settings such as { port: 8080 }"),
+  )
+  .describe("The daemon's HTTP server.");
+
+export const projectFile = z
+  .strictObject(
+    {
+      dataDir: text(z.string("expected a folder").min(1, "expected a folder"))
+        .prefault(".sluice")
+        .describe("Folder of the buffer and the store, relative to sluice.yaml."),
+      flows: text(z.string("expected a folder").min(1, "expected a folder"))
+        .optional()
+        .describe(
+          "Folder of the flow files, relative to sluice.yaml; default flows, or beside sluice.yaml where there is none.",
+        ),
+      connections: z
+        .record(z.string(), connection, expecting("connections by name"))
+        .default({})
+        .describe("The accounts and stores that flows use, by name."),
+      buffer: buffer.prefault({}),
+      store: store.prefault({}),
+      server: server.prefault({}),
+    },
+    expecting("settings: connections, dataDir, buffer, ..."),
+  )
+  .describe("sluice.yaml: the connections of a project and where its data is kept.");
+
+export type ProjectFile = z.output<typeof projectFile>;

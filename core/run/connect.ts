@@ -1,0 +1,74 @@
+import { mkdirSync, readdirSync, rmSync } from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { ConfigError, type ConnectorContext, type Sink, type Source } from "../contracts/index.js";
+import { isAlive } from "./lease.js";
+import type { RunHost } from "./types.js";
+
+type Wait = NonNullable<ConnectorContext["onWait"]>;
+
+/** Opens a source connection of the project. ConfigError when there is none of that name or it is a sink. */
+export function connectSource(host: RunHost, connection: string, onWait?: Wait): Source {
+  const config = connectionOf(host, connection);
+  const connector = host.connectors.sources.get(config.connector);
+  if (connector === undefined) throw notA(connection, "source");
+  return connector.connect(config.config, contextOf(host, connection, onWait));
+}
+
+/** Opens a sink connection of the project. */
+export function connectSink(host: RunHost, connection: string, onWait?: Wait): Sink {
+  const config = connectionOf(host, connection);
+  const connector = host.connectors.sinks.get(config.connector);
+  if (connector === undefined) throw notA(connection, "sink");
+  return connector.connect(config.config, contextOf(host, connection, onWait));
+}
+
+function connectionOf(host: RunHost, connection: string) {
+  const config = host.project.connections.get(connection);
+  if (config === undefined) {
+    throw new ConfigError("CONNECTION_UNKNOWN", `there is no connection named ${connection}`, {
+      place: "sluice.yaml",
+      fix: `Name one of: ${[...host.project.connections.keys()].join(", ") || "(none is configured)"}.`,
+    });
+  }
+  return config;
+}
+
+function notA(connection: string, role: string): ConfigError {
+  return new ConfigError("CONNECTION_ROLE", `connection ${connection} is not a ${role}`, {
+    place: "sluice.yaml",
+    fix: `Use a connection whose connector is a ${role}.`,
+  });
+}
+
+function contextOf(host: RunHost, connection: string, onWait: Wait | undefined): ConnectorContext {
+  return {
+    connection,
+    clock: host.clock,
+    random: host.random,
+    log: host.log,
+    tmpDir: tmpDir(host, connection),
+    projectDir: host.project.dir,
+    ...(onWait === undefined ? {} : { onWait }),
+  };
+}
+
+/** A folder of this process and connection; folders of processes that are gone are removed on the way. */
+function tmpDir(host: RunHost, connection: string): string {
+  const root = join(host.project.dataDir, "tmp");
+  mkdirSync(root, { recursive: true });
+  for (const name of readdirSync(root)) {
+    const pid = Number(name);
+    if (Number.isInteger(pid) && !isAlive({ pid, host: hostname() })) {
+      rmSync(join(root, name), { recursive: true, force: true });
+    }
+  }
+  const dir = join(root, String(process.pid), connection);
+  mkdirSync(dir, { recursive: true });
+  return dir;
+}
+
+/** Removes this process's temporary files. */
+export function removeTmpDir(host: RunHost): void {
+  rmSync(join(host.project.dataDir, "tmp", String(process.pid)), { recursive: true, force: true });
+}

@@ -1,0 +1,12 @@
+export { queuedOf } from "./account.js";
+export { connectSink, connectSource, removeTmpDir } from "./connect.js";
+export { type DeadLetter, type DeadLetterFilter, deadLettersOf, dropDeadLetters } from "./deadletters.js";
+export { exitCodeOf } from "./exit.js";
+export { runError, unsettledStates } from "./history.js";
+export { isAlive } from "./lease.js";
+export { deadLetterQueue, leaseName, queueName } from "./names.js";
+export { planFlow, previewFlow } from "./preview.js";
+export { purgeQueue } from "./purge.js";
+export { type RedriveOptions, type RedriveReport, redriveDeadLetters } from "./redrive.js";
+export { runFlow } from "./run.js";
+export * from "./types.js";

@@ -1,0 +1,1 @@
+export { type EnvironmentOptions, memoryEnvironment, openEnvironment } from "./open.js";

@@ -1,5 +1,7 @@
 import type { SinkConnector, SourceConnector } from "../core/contracts/index.js";
+import { duckdb } from "./duckdb/index.js";
 import { folder } from "./folder/index.js";
+import { s3 } from "./s3/index.js";
 import { salesforce } from "./salesforce/index.js";
 
 /** Every connector, one line each. */
@@ -7,9 +9,7 @@ const sources: readonly SourceConnector[] = [
   salesforce, //
 ];
 
-const sinks: readonly SinkConnector[] = [
-  folder, //
-];
+const sinks: readonly SinkConnector[] = [folder, s3, duckdb];
 
 /** By the name that `connector:` in sluice.yaml gives. */
 export const connectors: {

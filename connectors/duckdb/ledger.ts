@@ -3,11 +3,11 @@ import type { Duckdb } from "../../core/format/index.js";
 
 /*
  * Two tables of our own in the database:
- * `_sluice_loads`        one row per load, inserted in the transaction of its data: a load is there exactly when its rows are
+ * `_sluice_loads`        one row per load and table, inserted in the transaction of its data: it is there exactly when the rows are
  * `_sluice_generations`  which generation of a `replace` a table holds now
  */
 
-const LEDGER = `CREATE TABLE IF NOT EXISTS main._sluice_loads (load_id VARCHAR PRIMARY KEY, flow VARCHAR NOT NULL, run VARCHAR NOT NULL, generation VARCHAR NOT NULL, target VARCHAR NOT NULL, records BIGINT NOT NULL, loaded_at TIMESTAMPTZ NOT NULL);
+const LEDGER = `CREATE TABLE IF NOT EXISTS main._sluice_loads (load_id VARCHAR, flow VARCHAR NOT NULL, run VARCHAR NOT NULL, generation VARCHAR NOT NULL, target VARCHAR NOT NULL, records BIGINT NOT NULL, loaded_at TIMESTAMPTZ NOT NULL, PRIMARY KEY (load_id, target));
 CREATE TABLE IF NOT EXISTS main._sluice_generations (target VARCHAR PRIMARY KEY, flow VARCHAR NOT NULL, generation VARCHAR NOT NULL, swapped_at TIMESTAMPTZ NOT NULL);`;
 
 export async function createLedger(duckdb: Duckdb): Promise<void> {
@@ -22,12 +22,19 @@ export async function hasLedger(duckdb: Duckdb): Promise<boolean> {
   return rows.length > 0;
 }
 
-/** Records of a load that was applied; undefined: it was not. */
-export async function appliedRecords(duckdb: Duckdb, loadId: string): Promise<number | undefined> {
+/** Records of a load that was applied to a target; undefined: it was not. */
+export async function appliedRecords(
+  duckdb: Duckdb,
+  loadId: string,
+  target: string,
+): Promise<number | undefined> {
   if (!(await hasLedger(duckdb))) return undefined;
-  const [row] = await duckdb.query("SELECT records FROM main._sluice_loads WHERE load_id = $1", {
-    values: [loadId],
-  });
+  const [row] = await duckdb.query(
+    "SELECT records FROM main._sluice_loads WHERE load_id = $1 AND target = $2",
+    {
+      values: [loadId, target],
+    },
+  );
   return row === undefined ? undefined : Number(row.records);
 }
 

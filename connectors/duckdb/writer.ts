@@ -90,12 +90,10 @@ export class DuckdbWriter implements SinkWriter {
       files: [],
       repeated,
     });
-    const known = await this.#use(signal, (duckdb) => appliedRecords(duckdb, load.id));
-    if (known !== undefined) return { ...receipt(true), records: known };
     const segment = await this.#segment(load, signal);
     try {
       const applied = await this.#use(signal, async (duckdb) => {
-        if ((await appliedRecords(duckdb, load.id)) !== undefined) return false;
+        if ((await appliedRecords(duckdb, load.id, this.target)) !== undefined) return false;
         await this.#apply(duckdb, load, segment, signal);
         return true;
       });
@@ -103,7 +101,7 @@ export class DuckdbWriter implements SinkWriter {
     } catch (error) {
       // A commit may have come through although its answer did not: the ledger knows.
       if (!(error instanceof TransientError)) throw error;
-      const entered = await this.#use(signal, (duckdb) => appliedRecords(duckdb, load.id)).catch(
+      const entered = await this.#use(signal, (duckdb) => appliedRecords(duckdb, load.id, this.target)).catch(
         () => undefined,
       );
       if (entered === undefined) throw error;

@@ -8,7 +8,10 @@ const sseSchema = z
       "AES256: keys of S3 itself (what S3 does anyway). aws:kms: keys of AWS KMS.",
     ),
     kmsKeyId: text().optional().describe("KMS key: id, alias or ARN; the ARN for a key of another account."),
-    bucketKey: z.boolean().optional().describe("Ask KMS once per bucket and while rather than once per object."),
+    bucketKey: z
+      .boolean()
+      .optional()
+      .describe("Ask KMS once per bucket and while rather than once per object."),
   })
   .superRefine(({ type, kmsKeyId, bucketKey }, context) => {
     if (type === "aws:kms") return;
@@ -21,7 +24,9 @@ const sseSchema = z
 export const configSchema = z
   .strictObject({
     bucket: text(
-      z.string().regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, "expected a bucket name: 3 to 63 of a-z 0-9 . -"),
+      z
+        .string()
+        .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, "expected a bucket name: 3 to 63 of a-z 0-9 . -"),
     ).describe("Name of the bucket."),
     region: text().describe("Region of the bucket, such as eu-central-1. Compatible stores take any."),
     endpoint: url().optional().describe("URL of an S3-compatible store; default Amazon S3."),

@@ -1,10 +1,21 @@
-import { AuthError, CancelledError, ConfigError, InvariantError, SluiceError, TransientError } from "../../core/contracts/index.js";
+import {
+  AuthError,
+  CancelledError,
+  ConfigError,
+  InvariantError,
+  SluiceError,
+  TransientError,
+} from "../../core/contracts/index.js";
 
 type Row = readonly [kind: "config" | "auth" | "transient", code: string, fix?: string];
 
 /** Names of errors, by S3 and by the SDK, with what they mean for us. */
 const ROWS: Readonly<Record<string, Row>> = {
-  AccessDenied: ["auth", "S3_ACCESS_DENIED", "Allow this identity the action named in the message on the bucket."],
+  AccessDenied: [
+    "auth",
+    "S3_ACCESS_DENIED",
+    "Allow this identity the action named in the message on the bucket.",
+  ],
   AllAccessDisabled: ["auth", "S3_ACCESS_DENIED", "Ask AWS why access to the bucket is disabled."],
   AccountProblem: ["auth", "S3_ACCOUNT_PROBLEM", "Look at the state of the AWS account."],
   InvalidAccessKeyId: ["auth", "S3_INVALID_ACCESS_KEY", "Set accessKeyId to a key that exists."],
@@ -39,7 +50,12 @@ const ROWS: Readonly<Record<string, Row>> = {
   NoSuchUpload: ["transient", "S3_CONFLICT"],
 };
 
-const REGION_ERRORS = new Set(["PermanentRedirect", "TemporaryRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"]);
+const REGION_ERRORS = new Set([
+  "PermanentRedirect",
+  "TemporaryRedirect",
+  "AuthorizationHeaderMalformed",
+  "IllegalLocationConstraintException",
+]);
 
 /** What an error of the SDK says about itself, whichever of its classes it has. */
 export interface Refusal {
@@ -73,12 +89,18 @@ export function s3Error(error: unknown, place: string, action: string, signal?: 
     return new CancelledError("CANCELLED", "cancelled", { place, cause: error });
   const { name, status, region, message } = refusal;
   if (REGION_ERRORS.has(name) || status === 301 || (status === 400 && region !== undefined))
-    return new ConfigError("S3_WRONG_REGION", `the bucket is in another region${region === undefined ? "" : `, ${region}`}`, {
-      place,
-      fix: region === undefined ? "Set region to the bucket's region." : `Set region: ${region}.`,
-      cause: error,
-    });
-  const row = ROWS[name] ?? byStatus(name, status);
+    return new ConfigError(
+      "S3_WRONG_REGION",
+      `the bucket is in another region${region === undefined ? "" : `, ${region}`}`,
+      {
+        place,
+        fix: region === undefined ? "Set region to the bucket's region." : `Set region: ${region}.`,
+        cause: error,
+      },
+    );
+  // A mistake of the program, not of the network.
+  const broken = error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError;
+  const row = ROWS[name] ?? (broken && status === undefined ? undefined : byStatus(name, status));
   if (row === undefined)
     return new InvariantError("S3_UNEXPECTED", `${action} failed: ${message}`, { place, cause: error });
   const [kind, code, fix = "Nothing is lost: it is tried again."] = row;
@@ -86,7 +108,11 @@ export function s3Error(error: unknown, place: string, action: string, signal?: 
   const details = { place, fix, cause: error };
   if (kind === "auth") return new AuthError(code, text, details);
   if (kind === "config") return new ConfigError(code, text, details);
-  return new TransientError(code, code === "S3_NETWORK" ? `S3 could not be reached: ${message}` : text, details);
+  return new TransientError(
+    code,
+    code === "S3_NETWORK" ? `S3 could not be reached: ${message}` : text,
+    details,
+  );
 }
 
 function byStatus(name: string, status: number | undefined): Row | undefined {
@@ -104,5 +130,5 @@ function byStatus(name: string, status: number | undefined): Row | undefined {
 
 function property(value: unknown, name: string): unknown {
   if (value === null || typeof value !== "object") return undefined;
-  return Object.entries(value).find(([key]) => key === name)?.[1] ?? Reflect.get(value, name);
+  return Reflect.get(value, name);
 }

@@ -4,7 +4,8 @@ import { ConfigError, type Value } from "../../core/contracts/index.js";
 /*
  * Where a read stands. Never a nextRecordsUrl: that is state of the server and dies.
  *
- * Incremental: the frozen window `>= from AND < to` of the cursor field, and the last record handed out of it.
+ * Incremental: the frozen window `>= from AND < to` of the cursor field, and the record behind which it is still to be
+ * read (the last one handed out, or one before it: see WindowKeyset).
  *   {"field":"SystemModstamp","window":{"from":null,"to":"2026-10-01T12:00:00.000+0000"},
  *    "repeatsBelow":null,"rememberFrom":"2026-10-01T11:45:00.000+0000",
  *    "at":{"value":"2026-09-30T08:00:00.000+0000","id":"006xx0000000001AAA"},"done":false}
@@ -19,7 +20,7 @@ import { ConfigError, type Value } from "../../core/contracts/index.js";
 /** `2026-10-01T12:00:00.000+0000`. */
 export type Stamp = string;
 
-/** The last record handed out: value of the cursor field, id. */
+/** The place of a record: value of the cursor field, then id. */
 export interface Position {
   readonly value: Stamp;
   readonly id: string;
@@ -93,8 +94,9 @@ export function cursorValue(cursor: WindowCursor | IdCursor): Value {
   };
 }
 
+/** Looks at the ends only, for every record of a page: Salesforce has one form of timestamps. */
 export function isStamp(value: unknown): value is Stamp {
-  return typeof value === "string" && STAMP.test(value);
+  return typeof value === "string" && value.length === 28 && value.endsWith("+0000");
 }
 
 /** Epoch ms as a stamp, rounded down to the second: Salesforce keeps no finer time. */

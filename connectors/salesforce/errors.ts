@@ -101,6 +101,13 @@ export const STATUS_ROWS: readonly StatusRow[] = [
     code: "SALESFORCE_INVALID_SESSION_ID",
     fix: "Sign in again: the grant may have been revoked.",
   }),
+  {
+    // The identity services answer in plain text.
+    status: 403,
+    when: ({ excerpt }) => excerpt.includes("Bad_OAuth_Token"),
+    verdict: "renew",
+    code: "SALESFORCE_INVALID_SESSION_ID",
+  },
 
   // Quotas. Both kinds carry the same code; the message tells hours from seconds.
   row({
@@ -110,6 +117,7 @@ export const STATUS_ROWS: readonly StatusRow[] = [
     code: "SALESFORCE_CONCURRENT_LIMIT",
   }),
   row({
+    status: 403,
     codes: ["REQUEST_LIMIT_EXCEEDED"],
     verdict: "park",
     code: "SALESFORCE_REQUEST_LIMIT_EXCEEDED",

@@ -6,6 +6,7 @@ import {
   isoOf,
   isStamp,
   msOf,
+  type Position,
   type Stamp,
   stampOf,
   type WindowCursor,
@@ -15,8 +16,10 @@ import { and, or, quote } from "./soql.js";
 /** What a keyset makes of a page of records. */
 export interface Taken {
   readonly records: readonly SourceRecord[];
-  /** The page holds only what was handed out before: the server goes round. */
-  readonly repeated: boolean;
+  /** What the engine needs to recognise repeats among them. */
+  readonly info: Pick<Page, "window" | "repeatsBelow" | "rememberFrom">;
+  /** The place is behind the last of them. False: it is before some, which will come again and be recognised. */
+  readonly exact: boolean;
 }
 
 /**
@@ -27,7 +30,7 @@ export interface Keyset {
   readonly orderBy: readonly string[];
   /** What is still to be read in the present segment; undefined: everything. */
   condition(): string | undefined;
-  /** Moves the place behind these records. */
+  /** Moves the place behind these records. TransientError for records without key or stamp. */
   take(records: readonly SourceRecord[]): Taken;
   /** The segment was read to its end: goes on to the next one. False: there is none, all is read. */
   advance(): boolean;
@@ -35,16 +38,14 @@ export interface Keyset {
   isLast(): boolean;
   /** Asks for less at a time, after a timeout. False: it cannot. */
   narrow(): boolean;
-  /** Comparable text of the place, to notice that nothing moves. */
-  place(): string;
   cursor(done: boolean): Value;
-  readonly pageInfo: Pick<Page, "window" | "repeatsBelow" | "rememberFrom">;
+  readonly window: Page["window"];
 }
 
 /** Full reads: in the order of the ids. A record that is there all the while is read exactly once, however it changes. */
 export class IdKeyset implements Keyset {
   readonly orderBy = ["Id"];
-  readonly pageInfo = {};
+  readonly window = undefined;
   #id: string | undefined;
 
   constructor(cursor: IdCursor | undefined) {
@@ -54,10 +55,12 @@ export class IdKeyset implements Keyset {
     return this.#id === undefined ? undefined : `Id > ${quote(this.#id)}`;
   }
   take(records: readonly SourceRecord[]): Taken {
-    const last = records.at(-1)?.Id;
-    const repeated = last !== undefined && last === this.#id;
-    if (typeof last === "string") this.#id = last;
-    return { records, repeated };
+    const last = records.at(-1);
+    if (last !== undefined) {
+      if (typeof last.Id !== "string") throw unplaced("Id");
+      this.#id = last.Id;
+    }
+    return { records, info: {}, exact: true };
   }
   advance(): boolean {
     return false;
@@ -68,12 +71,13 @@ export class IdKeyset implements Keyset {
   narrow(): boolean {
     return false;
   }
-  place(): string {
-    return this.#id ?? "";
-  }
   cursor(done: boolean): Value {
     return cursorValue({ field: null, at: this.#id === undefined ? null : { id: this.#id }, done });
   }
+}
+
+function unplaced(what: string): TransientError {
+  return new TransientError("SALESFORCE_UNEXPECTED_ANSWER", `a record has no ${what} to place it by`);
 }
 
 /** Queries of one window are halved so often at most before anything is read again. */
@@ -84,10 +88,17 @@ const BEGINNING = Date.UTC(1999, 0, 1);
 /**
  * One frozen window, in the order of the cursor field and then the id. Timestamps are of one second and thousands of
  * records may share one: hence `>=`, `<` and the id. After timeouts the window is read in segments.
+ *
+ * A locator hands out records where they stood when the query began, with the stamps they have by now. A stamp beyond
+ * the window is easy: the record waits for the next window. But a transaction that began before the window's end
+ * and commits during the read moves records to stamps inside the window, at most `lookback` before its end: in the
+ * tail. So a stamp in the tail does not tell where the query stands. The place therefore moves behind the last record
+ * below the tail, or, where a page has none, to the least record of the page; what lies behind that place and was
+ * handed out comes again after a resume, and the engine recognises it, since it remembers everything in the tail.
  */
 export class WindowKeyset implements Keyset {
   readonly orderBy: readonly string[];
-  readonly pageInfo: Pick<Page, "window" | "repeatsBelow" | "rememberFrom">;
+  readonly window: { readonly from: string | null; readonly to: string };
   #state: WindowCursor;
   #segment: { readonly from: Stamp | null; readonly to: Stamp };
   #halvings = 0;
@@ -96,12 +107,8 @@ export class WindowKeyset implements Keyset {
     this.#state = cursor;
     this.#segment = cursor.window;
     this.orderBy = [cursor.field, "Id"];
-    const { window, repeatsBelow, rememberFrom } = cursor;
-    this.pageInfo = {
-      window: { from: window.from === null ? null : isoOf(window.from), to: isoOf(window.to) },
-      ...(repeatsBelow === null ? {} : { repeatsBelow }),
-      rememberFrom,
-    };
+    const { from, to } = cursor.window;
+    this.window = { from: from === null ? null : isoOf(from), to: isoOf(to) };
   }
 
   get finished(): WindowCursor {
@@ -121,24 +128,45 @@ export class WindowKeyset implements Keyset {
   }
 
   take(records: readonly SourceRecord[]): Taken {
-    const { field, at, window } = this.#state;
-    // A record that changed since the query began may show a stamp beyond the window. It belongs to the next one,
-    // which finds it there; handed out here it would come twice.
-    const inside = records.some((record) => isBeyond(record[field], window.to))
-      ? records.filter((record) => !isBeyond(record[field], window.to))
-      : records;
-    const last = inside.at(-1);
-    if (last === undefined) return { records: inside, repeated: false };
-    const { [field]: value, Id: id } = last;
-    if (!isStamp(value) || typeof id !== "string") {
-      throw new TransientError(
-        "SALESFORCE_UNEXPECTED_ANSWER",
-        `a record has no ${field} of the form 2026-10-01T12:00:00.000+0000, or no Id`,
-      );
+    const { field, window, rememberFrom, repeatsBelow } = this.#state;
+    let beyond = 0;
+    let tail = 0;
+    let last: SourceRecord | undefined;
+    let lastBelowTail: SourceRecord | undefined;
+    let leastOfTail: SourceRecord | undefined;
+    for (const record of records) {
+      const value = record[field];
+      if (!isStamp(value)) throw unplaced(`${field} of the form 2026-10-01T12:00:00.000+0000`);
+      if (value >= window.to) {
+        beyond++;
+        continue;
+      }
+      last = record;
+      if (value < rememberFrom) lastBelowTail = record;
+      else {
+        tail++;
+        if (leastOfTail === undefined || this.#isBefore(record, leastOfTail)) leastOfTail = record;
+      }
     }
-    const repeated = at !== null && (value < at.value || (value === at.value && id === at.id));
-    if (!repeated) this.#state = { ...this.#state, at: { value, id } };
-    return { records: inside, repeated };
+    const at = lastBelowTail ?? leastOfTail;
+    if (at !== undefined) this.#state = { ...this.#state, at: this.#placeOf(at) };
+    const below = tail > 0 ? window.to : repeatsBelow;
+    return {
+      records: beyond === 0 ? records : records.filter((record) => !isFrom(record[field], window.to)),
+      info: { window: this.window, rememberFrom, ...(below === null ? {} : { repeatsBelow: below }) },
+      exact: last === lastBelowTail,
+    };
+  }
+
+  #isBefore(first: SourceRecord, second: SourceRecord): boolean {
+    const [a, b] = [this.#placeOf(first), this.#placeOf(second)];
+    return a.value < b.value || (a.value === b.value && a.id < b.id);
+  }
+
+  #placeOf(record: SourceRecord): Position {
+    const { [this.#state.field]: value, Id: id } = record;
+    if (!isStamp(value) || typeof id !== "string") throw unplaced("Id");
+    return { value, id };
   }
 
   advance(): boolean {
@@ -175,16 +203,11 @@ export class WindowKeyset implements Keyset {
     return Math.max(this.#lowerMs(), at === null ? 0 : msOf(at.value));
   }
 
-  place(): string {
-    const { at } = this.#state;
-    return `${at?.value} ${at?.id} ${this.#segment.from} ${this.#segment.to}`;
-  }
-
   cursor(done: boolean): Value {
     return cursorValue({ ...this.#state, done });
   }
 }
 
-function isBeyond(value: Value | undefined, to: Stamp): boolean {
+function isFrom(value: Value | undefined, to: Stamp): boolean {
   return typeof value === "string" && value >= to;
 }

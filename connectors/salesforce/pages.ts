@@ -1,4 +1,9 @@
-import { type Page, TransientError, throwIfCancelled } from "../../core/contracts/index.js";
+import {
+  type Page,
+  type SourceRecord,
+  TransientError,
+  throwIfCancelled,
+} from "../../core/contracts/index.js";
 import type { QueryPage, SalesforceApi } from "./api.js";
 import { DEAD_LOCATOR, QUERY_TIMEOUT } from "./errors.js";
 import type { Keyset } from "./keyset.js";
@@ -15,12 +20,15 @@ export interface Reading {
   readonly signal: AbortSignal;
 }
 
+/** Dead locators in a row, where each query brings little news, before it is given up. */
+const MOST_LOSSES = 10;
+
 /*
  * The pages of one keyset. While the caller works on a page the next one is on its way, one at most, so that memory
  * holds two.
  *
  *   query --page--> following --page--> following ... --done--> next segment, or the end
- *   following --dead locator--> query behind the place reached   (once for each place)
+ *   following --dead locator--> query behind the place reached   (not without a page in between)
  *   either --query timeout--> query for half of what is left     (as often as the keyset allows)
  *
  * The last page carries the cursor that says done, and is empty where nothing was found.
@@ -28,18 +36,18 @@ export interface Reading {
 export async function* readPages(reading: Reading, keyset: Keyset): AsyncGenerator<Page> {
   const stop = new AbortController();
   const signal = AbortSignal.any([reading.signal, stop.signal]);
-  let lostAt: string | undefined;
+  let losses = 0;
   try {
     for (;;) {
-      const pages = new QueryPages({ ...reading, signal }, keyset);
-      const failure = yield* pages.run();
+      const query = new QueryPages({ ...reading, signal }, keyset);
+      const failure = yield* query.run();
       if (failure === undefined) {
         if (!keyset.advance()) return;
-      } else if (failure.code === DEAD_LOCATOR) {
-        if (lostAt === keyset.place()) throw failure;
-        lostAt = keyset.place();
-      } else if (!keyset.narrow()) {
-        throw failure;
+      } else if (failure.code === QUERY_TIMEOUT) {
+        if (!keyset.narrow()) throw failure;
+      } else {
+        losses = query.exact ? 0 : losses + 1;
+        if (query.pages === 0 || losses > MOST_LOSSES) throw failure;
       }
     }
   } finally {
@@ -52,7 +60,11 @@ export async function* readPages(reading: Reading, keyset: Keyset): AsyncGenerat
 class QueryPages {
   readonly #reading: Reading;
   readonly #keyset: Keyset;
+  /** Pages handed out, and whether the place moved behind the last record of one. */
+  pages = 0;
+  exact = false;
   readonly #seen = new Set<string>();
+  #lastId: unknown;
 
   constructor(reading: Reading, keyset: Keyset) {
     this.#reading = reading;
@@ -73,12 +85,13 @@ class QueryPages {
         throw error;
       }
       coming = this.#follow(page.next);
-      const { records, repeated } = keyset.take(shapeRecords(page.records, parents));
-      if (repeated) throw this.#goesRound();
+      const { records, info, exact } = keyset.take(this.#once(shapeRecords(page.records, parents)));
+      this.exact ||= exact && records.length > 0;
+      this.pages++;
       const whole = page.next === undefined && keyset.isLast();
       // Segments but the last end in silence: nothing is to be said before there are records or the end.
       if (page.records.length > 0 || whole) {
-        yield { records, cursor: keyset.cursor(whole), bytes: page.bytes, ...keyset.pageInfo };
+        yield { records, cursor: keyset.cursor(whole), bytes: page.bytes, ...info };
         throwIfCancelled(signal);
       }
     }
@@ -96,12 +109,19 @@ class QueryPages {
     return coming;
   }
 
+  /** A result holds each record once: a page that ends with the record that ended the page before is that page. */
+  #once(records: readonly SourceRecord[]): readonly SourceRecord[] {
+    const id = records.at(-1)?.Id;
+    if (id !== undefined && id === this.#lastId) throw this.#goesRound();
+    this.#lastId = id;
+    return records;
+  }
+
   #goesRound(): TransientError {
     return new TransientError(
       "SALESFORCE_REPEATED_PAGE",
       "Salesforce answered with a page that was read before",
       {
-        place: this.#keyset.place(),
         fix: "Run the flow again: it resumes behind the last record.",
       },
     );

@@ -85,7 +85,7 @@ export async function planStream(context: ReadContext, request: ReadRequest): Pr
   return {
     ...described,
     query: prepared.soql(keyset),
-    window: keyset.pageInfo.window,
+    window: keyset.window,
     records: totalSize,
     apiCalls: Math.max(1, Math.ceil(totalSize / prepared.options.pageSize)),
   };

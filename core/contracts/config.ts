@@ -34,11 +34,11 @@ export function secret() {
     .preprocess(
       open,
       z
-        .string()
+        .string("expected a secret")
         .min(1, "expected a secret that is not empty")
         .transform((value) => new Secret(value)),
     )
-    .meta({ secret: true });
+    .meta({ secret: true, title: "secret" });
 }
 
 /** An integer, also from `${env:PORT}` (digits). Parses to a number. */
@@ -101,6 +101,7 @@ export function parseSize(value: string): number | undefined {
 }
 
 interface Quantity {
+  readonly title: string;
   readonly noun: string;
   readonly example: string;
   readonly pattern: string;
@@ -131,13 +132,14 @@ function quantity(kind: Quantity, bounds: { readonly min?: string; readonly max?
         return z.NEVER;
       }),
     )
-    .meta({ pattern: kind.pattern });
+    .meta({ title: kind.title, pattern: kind.pattern });
 }
 
 /** A time span: `500ms`, `10s`, `5m`, `1h`, `7d`. Parses to milliseconds. */
 export function duration(bounds: { readonly min?: string; readonly max?: string } = {}) {
   return quantity(
     {
+      title: "duration",
       noun: "a duration",
       example: "10s, 5m, 1h or 7d",
       pattern: "^\\d+(\\.\\d+)? ?(ms|s|m|h|d)$",
@@ -151,6 +153,7 @@ export function duration(bounds: { readonly min?: string; readonly max?: string 
 export function size(bounds: { readonly min?: string; readonly max?: string } = {}) {
   return quantity(
     {
+      title: "size",
       noun: "a size",
       example: "64KiB or 128MB",
       pattern: "^\\d+(\\.\\d+)? ?(B|[kK]B|[MGT]B|[KMGT]iB)$",
@@ -185,13 +188,15 @@ export function urlProblem(value: string): string | undefined {
 
 /** An https URL, or http to loopback. Parses to the text without trailing slashes, so that paths can be appended. */
 export function url() {
-  return z.preprocess(
-    open,
-    z.string("expected a URL such as https://host.example").transform((value, context) => {
-      const message = urlProblem(value);
-      if (message === undefined) return value.replace(/\/+$/, "");
-      context.issues.push({ code: "custom", message, input: value });
-      return z.NEVER;
-    }),
-  );
+  return z
+    .preprocess(
+      open,
+      z.string("expected a URL such as https://host.example").transform((value, context) => {
+        const message = urlProblem(value);
+        if (message === undefined) return value.replace(/\/+$/, "");
+        context.issues.push({ code: "custom", message, input: value });
+        return z.NEVER;
+      }),
+    )
+    .meta({ title: "URL", format: "uri" });
 }

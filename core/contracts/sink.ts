@@ -128,5 +128,6 @@ export interface Sink {
 
 export interface SinkConnector {
   readonly spec: SinkSpec;
+  /** `config` as the user wrote it, secrets resolved; spec.configSchema accepts it. Opens nothing on the network. */
   connect(config: unknown, context: ConnectorContext): Sink;
 }

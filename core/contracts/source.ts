@@ -159,6 +159,6 @@ export interface Log {
 
 export interface SourceConnector {
   readonly spec: SourceSpec;
-  /** `config` is already parsed by spec.configSchema. Opens nothing on the network. */
+  /** `config` as the user wrote it, secrets resolved; spec.configSchema accepts it. Opens nothing on the network. */
   connect(config: unknown, context: ConnectorContext): Source;
 }

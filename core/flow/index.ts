@@ -1,7 +1,10 @@
 /** Flow files: YAML -> checked Flow -> Plan. */
 export { compileFlow } from "./compile.js";
+export { flowJsonSchema } from "./json-schema.js";
 export { type LoadOptions, loadProject } from "./load.js";
 export { nearestName } from "./nearest.js";
+export { connectorsPage, flowsPage } from "./pages.js";
 export { formatProblem } from "./problem.js";
+export { connectorReference, flowReference } from "./reference.js";
 export { sourceNames, sourcePaths } from "./steps.js";
 export * from "./types.js";

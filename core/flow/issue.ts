@@ -1,9 +1,9 @@
 /** What zod found, as problems a person can act on: one sentence, at the line and column of the key or value. */
 import type { z } from "zod";
 import { ExactNumber, Secret } from "../contracts/index.js";
-import { didYouMean } from "./nearest.js";
+import { didYouMean, nearestName } from "./nearest.js";
 import { problemAt } from "./problem.js";
-import { keysAt } from "./schema-walk.js";
+import { descriptionAt, keysAt } from "./schema-walk.js";
 import type { Problem } from "./types.js";
 import type { YamlFile } from "./yaml-file.js";
 
@@ -12,7 +12,7 @@ export function found(value: unknown): string {
   if (value === undefined || value === null) return "nothing";
   if (value instanceof Secret) return "a secret ([redacted])";
   if (value instanceof ExactNumber) return `the number ${value.text.slice(0, 60)}`;
-  if (Array.isArray(value)) return value.length === 0 ? "an empty list" : "a list";
+  if (Array.isArray(value)) return value.length === 0 ? "an empty list" : `a list of ${value.length}`;
   if (typeof value === "object") return "a mapping of keys";
   if (typeof value !== "string") return typeof value === "number" ? `the number ${value}` : String(value);
   return value === "" ? "an empty text" : `"${value.length > 60 ? `${value.slice(0, 57)}...` : value}"`;
@@ -91,7 +91,10 @@ function withoutEchoes(issues: readonly Issue[]): readonly Issue[] {
   const misspelt = new Set(
     issues.filter((issue) => issue.code === "unrecognized_keys").map((issue) => JSON.stringify(issue.path)),
   );
-  return issues.filter((issue) => !isWhole(issue) || !misspelt.has(JSON.stringify(issue.path.slice(0, -1))));
+  const echoes = (path: readonly PropertyKey[]) => misspelt.has(JSON.stringify(path));
+  return issues.filter(
+    (issue) => !isWhole(issue) || !(echoes(issue.path) || echoes(issue.path.slice(0, -1))),
+  );
 }
 
 interface Subject {
@@ -101,6 +104,24 @@ interface Subject {
   readonly input: unknown;
   /** Path of the input within the file. */
   readonly base: readonly PropertyKey[];
+}
+
+/** What a missing key is for, or which key of the same object was probably meant to be it. */
+function aboutMissing(inner: readonly PropertyKey[], message: string, subject: Subject): string {
+  const { file, base, schema, input } = subject;
+  const parent = inner.slice(0, -1);
+  const key = String(inner.at(-1));
+  const beside = file.at([...base, ...parent]);
+  const valid = new Set(keysAt(schema, parent, input));
+  const others =
+    typeof beside === "object" && beside !== null
+      ? Object.keys(beside).filter((name) => !valid.has(name))
+      : [];
+  const misspelt = nearestName(key, others);
+  if (misspelt !== undefined) return ` (is "${misspelt}" meant to be "${key}"?)`;
+  // "expected a text" says little; "expected the name of a stream" says it all.
+  const description = /^expected an? \w+$/.test(message) ? descriptionAt(schema, inner, input) : undefined;
+  return description === undefined ? "" : ` (${description.replace(/\.$/, "")})`;
 }
 
 function toProblems(issue: Issue, prefix: readonly PropertyKey[], subject: Subject): Problem[] {
@@ -131,7 +152,8 @@ function toProblems(issue: Issue, prefix: readonly PropertyKey[], subject: Subje
   }
   const message = issue.code === "invalid_union" ? joinExpectations(issue) : issue.message;
   if (!file.has(path) && path.length > 0) {
-    return [problemAt(file.keyPlace(path), "FLOW_MISSING_KEY", `missing: ${message}`)];
+    const text = `missing: ${message}${aboutMissing(inner, message, subject)}`;
+    return [problemAt(file.keyPlace(path), "FLOW_MISSING_KEY", text)];
   }
   const value = file.at(path);
   const near =

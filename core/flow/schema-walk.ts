@@ -71,3 +71,16 @@ export function keysAt(schema: unknown, path: readonly PropertyKey[], value: unk
   );
   return [...new Set(keys)];
 }
+
+/** The `.describe()` of the key at `path`. */
+export function descriptionAt(
+  schema: unknown,
+  path: readonly PropertyKey[],
+  value: unknown,
+): string | undefined {
+  for (const parent of schemasAt(schema, path.slice(0, -1), value)) {
+    const property: unknown = parent instanceof z.ZodObject ? parent.shape[String(path.at(-1))] : undefined;
+    if (property instanceof z.ZodType && property.description !== undefined) return property.description;
+  }
+  return undefined;
+}

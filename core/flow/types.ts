@@ -31,7 +31,7 @@ export type ConfigValue =
 export interface ConnectionConfig {
   readonly name: string;
   readonly connector: string;
-  /** Without `connector`, parsed by the connector's configSchema. */
+  /** The entry without `connector`, secrets resolved; the connector's configSchema accepts it. */
   readonly config: unknown;
   readonly role: "source" | "sink";
 }

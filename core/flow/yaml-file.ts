@@ -61,7 +61,7 @@ export class YamlFile {
     this.#document = parseDocument(text, {
       lineCounter: this.#lines,
       prettyErrors: false,
-      logLevel: "silent",
+      logLevel: "error",
     });
     this.value = this.#parse();
   }
@@ -69,7 +69,10 @@ export class YamlFile {
   #parse(): YamlValue | undefined {
     const faults = [...this.#document.errors, ...this.#document.warnings];
     for (const fault of faults) {
-      const message = SYNTAX[fault.code] ?? `cannot be read as YAML: ${fault.message}`;
+      const message = (SYNTAX[fault.code] ?? `cannot be read as YAML: ${fault.message}`).replace(
+        "this key",
+        () => `the key ${/[^\s:,}\]]+/.exec(this.#text.slice(fault.pos[0]))?.[0] ?? ""}`,
+      );
       const code = fault.code === "DUPLICATE_KEY" ? "YAML_DUPLICATE_KEY" : "YAML_SYNTAX";
       this.problems.push(problemAt(this.#placeOf(fault.pos[0], []), code, message));
     }

@@ -8,10 +8,10 @@ export function fileError(error: unknown, path: string): SluiceError {
   const text = error instanceof Error ? error.message : String(error);
   if (FULL.test(text)) return diskFull(path, error);
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  if (code === "EACCES" || code === "EPERM" || code === "EROFS")
+  if (["EACCES", "EPERM", "EROFS", "ENOTDIR", "EISDIR", "EEXIST"].includes(code))
     return new ConfigError("FILE_NOT_WRITABLE", `${path} cannot be written: ${text}`, {
       place: path,
-      fix: "Give this user the right to write there, or choose another folder.",
+      fix: "Choose another path, or give this user the right to write there.",
       cause: error,
     });
   return new TransientError("FILE_IO", `writing ${path} failed: ${text}`, { place: path, cause: error });

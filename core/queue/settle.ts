@@ -28,6 +28,17 @@ export function settle(lane: Lane, row: QueueRow, now: number, bodies: Bodies, e
   return cutoff;
 }
 
+/**
+ * Removes all that has expired, however much it is: before the retention is raised, so that what is gone does not come
+ * back.
+ */
+export function expireAll(lane: Lane, row: QueueRow, now: number, bodies: Bodies, effects: Effects): void {
+  for (const found of lane.everyMessage(laneStart(lane.id), placeAfter(lane.id, expiredUpTo(row, now)))) {
+    lane.drop(found);
+    bodies.release(found.place, found.row, effects);
+  }
+}
+
 /** Empties a lane that no queue has any more, a piece at a time. True when nothing is left. */
 export function emptyLane(lane: Lane, bodies: Bodies, effects: Effects): boolean {
   const pieces = lane.messages(laneStart(lane.id), laneEnd(lane.id), MOST_EXPIRED);

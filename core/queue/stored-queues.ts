@@ -27,7 +27,7 @@ import { parseMessageId } from "./message-id.js";
 import { LONGEST_VISIBILITY_SECONDS } from "./queue-attributes.js";
 import { refusals } from "./refusals.js";
 import { openQueueTables, type QueueHost } from "./rows.js";
-import { expiredUpTo } from "./settle.js";
+import { expireAll, expiredUpTo } from "./settle.js";
 import { StandardQueues } from "./standard-queue.js";
 import type { Tables } from "./tables.js";
 import { availability, depthOf, peeked } from "./views.js";
@@ -118,6 +118,10 @@ export class StoredQueues implements Queues {
 
   async setQueueAttributes(name: string, attributes: Partial<QueueAttributes>): Promise<void> {
     await this.transact((effects) => {
+      const row = this.#catalog.row(name);
+      const lane = new Lane(this.#host.tables, row.lane);
+      expireAll(lane, row, this.#host.now(), this.#bodies, effects);
+      lane.save();
       this.#catalog.setAttributes(name, attributes);
       effects.woken.add(name);
     });

@@ -48,7 +48,7 @@ export function depthOf(lane: Lane, row: QueueRow, now: number): { depth: QueueD
   }
   for (const due of lane.everyDue(now)) {
     overtaken += 1;
-    if (due.place.order <= cutoff) continue;
+    if (due.place.order <= cutoff) continue; // expired: counted out above
     counts[due.index] -= 1;
     counts.ready += 1;
   }

@@ -15,7 +15,8 @@ import { commit, type Session } from "./session.js";
 /*
  * From the source into the queues. A page goes through filter, map and validate, is packed into messages, and then one
  * transaction makes everything true at once: messages of every sink queue, dead letters, the checkpoint, what must be
- * remembered of the overlap, the counts. While page n is being committed, page n+1 is mapped.
+ * remembered of the overlap, the counts. Only then is the next page asked for: a kill costs at most one page fetched
+ * again.
  */
 
 /** How the read of this run stands towards its checkpoint. */
@@ -48,26 +49,19 @@ export async function extract(
     ...(read.to === undefined ? {} : { to: read.to }),
     signal: ended,
   });
-  let committed: Promise<void> = Promise.resolve();
   let rememberFrom: string | undefined;
   try {
     for await (const page of source.read(request)) {
       session.meter.phase = "reading";
       await backpressure();
       throwIfCancelled(ended);
-      if (page.repeatsBelow !== undefined) await committed;
       const repeats = await findRepeats(session, read, page);
       const work = await new PageMapper(session, page, read.nextSequence).map(repeats);
       read.nextSequence = work.nextSequence;
       rememberFrom = page.rememberFrom ?? rememberFrom;
-      await committed;
-      committed = commitPage(session, read, work);
-      // The next await sees a failure; until then it must not count as unhandled.
-      committed.catch(() => undefined);
+      await commitPage(session, read, work);
     }
-    await committed;
   } catch (error) {
-    await committed;
     if (read.stop.aborted && !signal.aborted) return false;
     throw error;
   }

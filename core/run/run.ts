@@ -245,7 +245,8 @@ class Run {
       try {
         await lane.prepareOnce();
       } catch (error) {
-        if (!(error instanceof SluiceError) || (error.kind !== "transient" && error.kind !== "rateLimit")) throw error;
+        if (!(error instanceof SluiceError) || (error.kind !== "transient" && error.kind !== "rateLimit"))
+          throw error;
       }
     }
   }

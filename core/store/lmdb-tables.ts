@@ -2,7 +2,7 @@ import { fstatSync } from "node:fs";
 import type { Database, Key, RootDatabase } from "lmdb";
 import { ConfigError, InvariantError } from "../contracts/index.js";
 import type { KeyRange, Table, Tables } from "../queue/index.js";
-import { classed, storageError } from "./storage-error.js";
+import { classed, commitError } from "./storage-error.js";
 
 interface Work {
   readonly run: () => void;
@@ -139,7 +139,7 @@ export class LmdbTables implements Tables {
       });
       this.#noteGrowth();
     } catch (error) {
-      const failure = { error: await storageError(error, this.#folder) };
+      const failure = { error: await this.#commitError(error) };
       // When LMDB could not even begin, the callback never ran and everything still waits.
       if (group.length === 0) {
         group = this.#waiting ?? [];
@@ -163,6 +163,10 @@ export class LmdbTables implements Tables {
   #classed(error: unknown): unknown {
     const ofLmdb = error instanceof Error && error.message.startsWith("MDB_");
     return ofLmdb ? classed(error, this.#folder) : error;
+  }
+
+  #commitError(error: unknown) {
+    return commitError(error, this.#folder, fstatSync(this.#file).size);
   }
 
   #noteGrowth(): void {

@@ -93,6 +93,9 @@ function openRoot(paths: DataDirPaths, options: EnvironmentOptions): RootDatabas
       // Classic LMDB: the commit itself ends with fsync. lmdb-js's overlapping sync resolves before the data is safe.
       overlappingSync: false,
       noSync: options.sync === "none",
+      // Its batches leave a promise that nobody holds, and a failed commit (a full disk) would reject it unhandled. All
+      // our writes are in transactions, which group themselves.
+      eventTurnBatching: false,
     });
   } catch (error) {
     throw classed(error, paths.buffer);

@@ -87,19 +87,24 @@ async function bare(
 
 async function flow(env: Record<string, string>, sink: BenchSink, count: number): Promise<Measured> {
   const project = mkdtempSync(join(dir, `${sink}-`));
-  writeBenchProject(project);
+  writeBenchProject(project, sink);
   const measured = await measure(
     process.execPath,
     [join(root, "dist/core/edge/cli/main.js"), "run", sink, "--json"],
     { cwd: project, env },
   );
-  const [run]: { status: string; records: { loaded: number; queued: number } }[] = JSON.parse(
-    measured.stdout || "[]",
-  );
-  const moved = sink === "refused" ? run?.records.queued : run?.records.loaded;
+  const moved = movedBy(measured.stdout, sink === "refused" ? "queued" : "loaded");
   if (moved !== count) throw new Error(`${sink}: ${measured.stdout} ${measured.stderr.slice(-2000)}`);
   rmSync(project, { recursive: true, force: true });
   return measured;
+}
+
+/** Records of the run's account; undefined when the run could not even begin. */
+function movedBy(stdout: string, count: "loaded" | "queued"): number | undefined {
+  const document: unknown = JSON.parse(stdout || "null");
+  if (!Array.isArray(document)) return undefined;
+  const [run]: { records: { loaded: number; queued: number } }[] = document;
+  return run?.records[count];
 }
 
 function report(what: string, count: number, measured: Measured, base?: Measured): void {

@@ -11,7 +11,22 @@ export const BENCH_SINKS = {
 } as const;
 export type BenchSink = keyof typeof BENCH_SINKS;
 
-export function writeBenchProject(dir: string): void {
+const CONNECTIONS: Readonly<Record<string, string>> = {
+  files: "{ connector: folder, path: landed }",
+  warehouse: "{ connector: duckdb, path: warehouse.duckdb }",
+  refusing: `
+    connector: s3
+    bucket: refused
+    region: us-east-1
+    endpoint: "\${env:S3_ENDPOINT}"
+    forcePathStyle: true
+    accessKeyId: "\${env:AWS_ACCESS_KEY_ID}"
+    secretAccessKey: "\${env:AWS_SECRET_ACCESS_KEY}"`,
+};
+
+export function writeBenchProject(dir: string, sink: BenchSink): void {
+  const entry = BENCH_SINKS[sink];
+  const connection = /connection: (\w+)/.exec(entry)?.[1] ?? "";
   mkdirSync(join(dir, "flows"), { recursive: true });
   writeFileSync(
     join(dir, "sluice.yaml"),
@@ -21,23 +36,12 @@ connections:
     connector: salesforce
     instanceUrl: "\${env:SF_URL}"
     auth: { type: accessToken, accessToken: "\${env:SF_ACCESS_TOKEN}" }
-  files: { connector: folder, path: landed }
-  warehouse: { connector: duckdb, path: warehouse.duckdb }
-  refusing:
-    connector: s3
-    bucket: refused
-    region: us-east-1
-    endpoint: "\${env:S3_ENDPOINT}"
-    forcePathStyle: true
-    accessKeyId: "\${env:AWS_ACCESS_KEY_ID}"
-    secretAccessKey: "\${env:AWS_SECRET_ACCESS_KEY}"
+  ${connection}: ${CONNECTIONS[connection]}
 buffer: { highWater: 8GiB }
 `,
   );
-  for (const [name, sink] of Object.entries(BENCH_SINKS)) {
-    writeFileSync(
-      join(dir, "flows", `${name}.yaml`),
-      `name: ${name}\nsource: { connection: salesforce, stream: Bench__c }\nsinks:\n  - ${sink}\n`,
-    );
-  }
+  writeFileSync(
+    join(dir, "flows", `${sink}.yaml`),
+    `name: ${sink}\nsource: { connection: salesforce, stream: Bench__c }\nsinks:\n  - ${entry}\n`,
+  );
 }

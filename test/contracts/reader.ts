@@ -18,9 +18,23 @@ async function sharedConnection(): Promise<DuckDBConnection> {
   return shared;
 }
 
-/** Rows of `from`, a table function such as `read_parquet(...)`. */
-export async function readRows(from: string, schema: Schema): Promise<Row[]> {
-  const connection = await sharedConnection();
+/** Rows of `from`: a table function such as `read_parquet(...)`, or a table of the database file `database`. */
+export async function readRows(from: string, schema: Schema, database?: string): Promise<Row[]> {
+  if (database === undefined) return select(await sharedConnection(), from, schema);
+  const instance = await DuckDBInstance.create(database, { threads: "1" });
+  try {
+    const connection = await instance.connect();
+    try {
+      return await select(connection, from, schema);
+    } finally {
+      connection.closeSync();
+    }
+  } finally {
+    instance.closeSync();
+  }
+}
+
+async function select(connection: DuckDBConnection, from: string, schema: Schema): Promise<Row[]> {
   await connection.run("SET TimeZone = 'UTC'");
   return rowsOf(schema, async (columns) => {
     const reader = await connection.runAndReadAll(`SELECT ${columns} FROM ${from}`);

@@ -192,7 +192,7 @@ export class CrashWorld {
   #compareVersions(landed: Landed, where: string, onlyCurrent: boolean): void {
     let lost = 0;
     let extra = 0;
-    const rows = [...this.#org.org.table(OBJECT).rows()];
+    const rows = [...this.#org.org.table(OBJECT).rows()].filter((row) => !row.deleted);
     for (const row of rows) if (!landed.has(versionKey(row.id, row.stamp))) lost++;
     for (const times of landed.values()) if (times > 1) extra += times - 1;
     if (onlyCurrent) extra += Math.max(0, landed.size - rows.length);

@@ -1,9 +1,11 @@
+import { spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
+import { fileURLToPath } from "node:url";
 import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
@@ -27,7 +29,11 @@ import {
 } from "@aws-sdk/client-s3";
 import { Upload } from "@aws-sdk/lib-storage";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { z } from "zod";
 import { type S3Fake, startS3Fake } from "./s3/index.js";
+
+// Of use to people who may choose their SDK; here it would only spoil the output.
+process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = "true";
 
 const Bucket = "lake";
 let fake: S3Fake;
@@ -547,6 +553,45 @@ describe("on disk", () => {
       rmSync(dir, { recursive: true });
     }
   });
+});
+
+describe("the command", () => {
+  test("prints one line when it is ready, serves, and stops on SIGTERM", async () => {
+    const main = fileURLToPath(new URL("../../dist/test/fakes/s3/main.js", import.meta.url));
+    const child = spawn(process.execPath, [main, "--bucket", "a-bucket"], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    try {
+      const line = await new Promise<string>((resolve, reject) => {
+        child.stdout.once("data", (data: Buffer) => resolve(data.toString()));
+        child.once("exit", (code) => reject(new Error(`${main} ended with ${code}; is dist built?`)));
+      });
+      const { url, region, accessKeyId, secretAccessKey } = readySchema.parse(JSON.parse(line));
+      const client = new S3Client({
+        endpoint: url,
+        region,
+        forcePathStyle: true,
+        credentials: { accessKeyId, secretAccessKey },
+      });
+      await client.send(new PutObjectCommand({ Bucket: "a-bucket", Key: "k", Body: "x" }));
+      client.destroy();
+      const code = await new Promise((resolve) => {
+        child.once("exit", resolve);
+        child.kill("SIGTERM");
+      });
+      expect(code).toBe(0);
+    } finally {
+      child.kill("SIGKILL");
+    }
+  });
+});
+
+const readySchema = z.strictObject({
+  url: z.string(),
+  region: z.string(),
+  accessKeyId: z.string(),
+  secretAccessKey: z.string(),
+  buckets: z.array(z.string()),
 });
 
 async function startUpload(Key: string): Promise<string> {

@@ -92,6 +92,15 @@ describe("query pages", () => {
     expect(again[0]).toMatchObject({ Id: changed, Name: "changed while being read" });
   });
 
+  it("hold deleted rows when queryAll asks", async () => {
+    const fake = await start();
+    const [deleted] = fake.org.deleteSome("Account", 1, 1);
+    const soql = encodeURIComponent(`SELECT Id, Name FROM Account WHERE Id = '${deleted}'`);
+    expect((await page(fake, `/services/data/v67.0/query?q=${soql}`)).totalSize).toBe(0);
+    const all = await page(fake, `/services/data/v67.0/queryAll?q=${soql}`);
+    expect(all.records.map((record) => record.Id)).toEqual([deleted]);
+  });
+
   it("can be read again by the same locator", async () => {
     const fake = await start({ pageSize: 400 });
     const { nextRecordsUrl = "" } = await page(fake, QUERY);

@@ -1,4 +1,4 @@
-import { createPrivateKey } from "node:crypto";
+import { createPrivateKey, generateKeyPairSync } from "node:crypto";
 import { request as httpRequest } from "node:http";
 import { gunzipSync } from "node:zlib";
 import { SignJWT } from "jose";
@@ -96,7 +96,7 @@ describe("jsforce reads the fake", () => {
     expect(fake.requests.byPath["GET /services/data/query/<locator>"]).toBe(Math.ceil(live.length / 200) - 1);
 
     const limits = await connection.limits();
-    expect(limits.DailyApiRequests.Max).toBe(100_000);
+    expect(limits.DailyApiRequests?.Max).toBe(100_000);
     expect(connection.limitInfo.apiUsage).toEqual({ used: fake.apiUsage().used, limit: 100_000 });
   });
 
@@ -116,7 +116,7 @@ describe("jsforce reads the fake", () => {
   });
 
   it("reads with a plain access token, and reports refused queries", async () => {
-    const fake = await start();
+    const fake = await start({ org: { ...SMALL, contacts: 300 } });
     const connection = new jsforce.Connection({ instanceUrl: fake.url, accessToken: fake.accessToken });
     await expect(connection.query("SELECT Nope FROM Account")).rejects.toMatchObject({
       errorCode: "INVALID_FIELD",
@@ -128,7 +128,8 @@ describe("jsforce reads the fake", () => {
     const expected = [...fake.org.table("Contact").rows()].filter(
       (row) => !row.deleted && row.cells.includes("O'Brien"),
     );
-    expect(contacts).toHaveLength(expected.length);
+    expect(expected.length).toBeGreaterThan(3);
+    expect(contacts.map((contact) => contact.Id).sort()).toEqual(expected.map((row) => row.id).sort());
   });
 });
 
@@ -178,7 +179,7 @@ describe("OAuth", () => {
 
   it("checks a JWT assertion: signature, iss, sub, aud, exp in seconds", async () => {
     const fake = await start();
-    const other = await start();
+    const other = generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey;
     const say = async (jwt: string) => {
       const { body } = await token(fake, { grant_type: JWT_GRANT, assertion: jwt });
       return body.error_description ?? "granted";
@@ -187,7 +188,9 @@ describe("OAuth", () => {
     expect(await say(await assertion(fake))).toBe("granted");
     expect(await say(await assertion(fake, { aud: "https://test.salesforce.com" }))).toBe("granted");
     expect(await say(await assertion(fake, { aud: fake.url }))).toBe("granted");
-    expect(await say(await assertion(fake, {}, other.privateKeyPem))).toBe("invalid assertion");
+    expect(
+      await say(await assertion(fake, {}, other.export({ type: "pkcs8", format: "pem" }).toString())),
+    ).toBe("invalid assertion");
     expect(await say(await assertion(fake, { iss: "someone" }))).toBe("client identifier invalid");
     expect(await say(await assertion(fake, { sub: "nobody@example.com" }))).toBe(
       "user hasn't approved this consumer",
@@ -216,7 +219,7 @@ describe("OAuth", () => {
 
   it("knows the user at userinfo and at the identity URL", async () => {
     const fake = await start();
-    const userinfo = await (await get(fake, "/services/oauth2/userinfo")).json();
+    const userinfo = JSON.parse(await (await get(fake, "/services/oauth2/userinfo")).text());
     expect(userinfo).toMatchObject({ preferred_username: fake.username, active: true });
     const path = new URL(fake.oauth.identityUrl(fake.url)).pathname;
     expect(await (await get(fake, path)).json()).toMatchObject({
@@ -230,9 +233,9 @@ describe("OAuth", () => {
 describe("REST", () => {
   it("lists versions without a session; retired ones are 410, unknown ones and paths 404", async () => {
     const fake = await start();
-    const versions: { version: string; label: string; url: string }[] = await (
-      await fetch(`${fake.url}/services/data/`)
-    ).json();
+    const versions: { version: string; label: string; url: string }[] = JSON.parse(
+      await (await fetch(`${fake.url}/services/data/`)).text(),
+    );
     expect(versions.at(-2)).toEqual({ label: "Summer '26", url: "/services/data/v67.0", version: "67.0" });
     expect((await get(fake, "/services/data/v30.0/limits")).status).toBe(410);
     for (const path of [
@@ -257,7 +260,9 @@ describe("REST", () => {
   it("describes what the rows hold, and answers 304 until the object changes", async () => {
     const fake = await start();
     const first = await get(fake, `${DATA}/sobjects/Opportunity/describe`);
-    const described: { fields: Record<string, unknown>[]; keyPrefix: string } = await first.json();
+    const described: { fields: Record<string, unknown>[]; keyPrefix: string } = JSON.parse(
+      await first.text(),
+    );
     expect(described.keyPrefix).toBe("006");
     const field = (name: string) => described.fields.find((candidate) => candidate.name === name);
     expect(field("Description")).toMatchObject({ type: "textarea", length: 32_000, filterable: false });
@@ -340,9 +345,9 @@ describe("REST", () => {
       ids: [changed],
       latestDateCovered: "2026-06-01T11:58:30.000+0000",
     });
-    const gone: { deletedRecords: { id: string }[] } = await (
-      await get(fake, `${DATA}/sobjects/Account/deleted/?${window}`)
-    ).json();
+    const gone: { deletedRecords: { id: string }[] } = JSON.parse(
+      await (await get(fake, `${DATA}/sobjects/Account/deleted/?${window}`)).text(),
+    );
     expect(gone.deletedRecords.map((record) => record.id)).toEqual([deleted, purged]);
     for (const bad of [
       "start=2026-04-01T00:00:00Z&end=2026-06-01T00:00:00Z",
@@ -358,9 +363,9 @@ describe("REST", () => {
 
   it("leads attributes.url to the record", async () => {
     const fake = await start();
-    const page: { records: { attributes: { url: string }; Name: string }[] } = await (
-      await get(fake, soql("SELECT Name FROM Account LIMIT 1"))
-    ).json();
+    const page: { records: { attributes: { url: string }; Name: string }[] } = JSON.parse(
+      await (await get(fake, soql("SELECT Name FROM Account LIMIT 1"))).text(),
+    );
     const record = page.records[0];
     if (record === undefined) throw new Error("no record");
     expect(await (await get(fake, `${record.attributes.url}?fields=Name`)).json()).toEqual(record);

@@ -53,11 +53,12 @@ export function failureOf(error: unknown, redactor: Redactor): Failure {
 
 const REPORT = "This is a fault of Sluice: run the command again with -v and report what it prints.";
 
-/** The first cause that says something the message does not. */
+/** The first line of the first cause that says something the message does not. */
 function causeText(error: Error): string | undefined {
   let { cause } = error;
   for (let depth = 0; cause instanceof Error && depth < 5; depth++) {
-    if (cause.message !== "" && !error.message.includes(cause.message)) return cause.message;
+    if (cause.message !== "" && !error.message.includes(cause.message))
+      return cause.message.split("\n", 1)[0];
     cause = cause.cause;
   }
   return undefined;

@@ -1,7 +1,8 @@
 import type { Environment, Lease, RunState } from "../../contracts/index.js";
-import type { Flow } from "../../flow/types.js";
+import type { Project } from "../../flow/types.js";
 import { isAlive } from "../../run/lease.js";
-import { deadLetterQueue, leaseName, queueName } from "../../run/names.js";
+import { deadLetterQueue, leaseName } from "../../run/names.js";
+import { flowsWithDeadLetters } from "./dead-letter-choice.js";
 import { toJson } from "./json.js";
 import type { Output } from "./output.js";
 
@@ -45,20 +46,30 @@ export interface QueueStatus {
 /** How far back the newest finished window is looked for. */
 const HISTORY = 100;
 
+/**
+ * Names of the flows to tell of: those of the project, and those that have run here but have no (readable) file now.
+ */
+export function flowNames(project: Project, environment: Environment | undefined): string[] {
+  const ran = environment === undefined ? [] : flowsWithDeadLetters(environment);
+  return [...new Set([...project.flows.keys(), ...ran])].sort();
+}
+
 export function flowStatus(
-  flow: Flow,
+  flow: string,
   environment: Environment | undefined,
   now: number,
   output: Pick<Output, "redacted">,
 ): FlowStatus {
-  if (environment === undefined) return { ...NOTHING, flow: flow.name };
+  if (environment === undefined) return { ...NOTHING, flow };
   const { store, queues } = environment;
-  const [last, ...older] = store.runs({ flow: flow.name, limit: HISTORY });
-  const lease = heldLease(store.lease(leaseName(flow.name)), now);
-  const checkpoint = store.checkpoint(flow.name);
-  const finished = [last, ...older].find((state) => state?.readComplete === true && state.window.to !== null);
+  const [last, ...older] = store.runs({ flow: flow, limit: HISTORY });
+  const lease = heldLease(store.lease(leaseName(flow)), now);
+  const checkpoint = store.checkpoint(flow);
+  const readTo = [last, ...older].flatMap((state) =>
+    state?.readComplete === true && state.window.to !== null ? [Date.parse(state.window.to)] : [],
+  );
   return {
-    flow: flow.name,
+    flow,
     state: stateOf(last, lease),
     lastRun:
       last === undefined
@@ -79,16 +90,20 @@ export function flowStatus(
             updatedAt: checkpoint.updatedAt,
             complete: checkpoint.complete,
           },
-    lagMs: finished?.window.to == null ? null : Math.max(0, now - Date.parse(finished.window.to)),
-    queues: flow.sinks.flatMap((sink, index) => {
-      const queue = queueName(flow.name, index, sink.connection);
-      return queues.hasQueue(queue) ? [queueStatus(environment, queue, sink.connection, now)] : [];
+    // The latest of them: a window that was read again on purpose may have ended long ago.
+    lagMs: readTo.length === 0 ? null : Math.max(0, now - Math.max(...readTo)),
+    queues: queues.listQueues(`${flow}--`).flatMap((queue) => {
+      const connection = SINK_QUEUE.exec(queue.slice(flow.length))?.[1];
+      return connection === undefined ? [] : [queueStatus(environment, queue, connection, now)];
     }),
-    deadLetters: records(environment, deadLetterQueue(flow.name)),
-    openLoads: store.openLoads(flow.name).length,
+    deadLetters: records(environment, deadLetterQueue(flow)),
+    openLoads: store.openLoads(flow).length,
     lease,
   };
 }
+
+/** What queueName puts behind the flow: also queues of sinks that the flow has no more are told of. */
+const SINK_QUEUE = /^--\d+-(.+)$/;
 
 const NOTHING: Omit<FlowStatus, "flow"> = {
   state: "never",

@@ -17,25 +17,27 @@ export interface LandedFiles {
 export type LandedFormat = "parquet" | "jsonl" | "csv";
 
 /**
- * What the run history knows of the files of a flow's sinks, one entry per sink and format that has any. A sink that
- * replaces removes the files of older reads, so a local file that is gone is left out; of remote ones only the files
- * of the newest complete read are taken.
+ * What the run history knows of the files of a flow, one entry per sink and format that has any. A sink that replaces
+ * removes the files of older reads, so a local file that is gone is left out; of remote ones only the files of the
+ * newest complete read are taken. `flow`: undefined where its file is gone or has problems; what it landed is there.
  */
-export function landedFiles(flow: Flow, store: Store): LandedFiles[] {
-  const runs = store.runs({ flow: flow.name, limit: Number.MAX_SAFE_INTEGER });
+export function landedFiles(name: string, flow: Flow | undefined, store: Store): LandedFiles[] {
+  const runs = store.runs({ flow: name, limit: Number.MAX_SAFE_INTEGER });
   const newest = runs.find((run) => run.readComplete)?.generation;
-  return flow.sinks.flatMap((sink, index) => {
+  const sinks = flow?.sinks ?? runs[0]?.sinks ?? [];
+  return sinks.flatMap(({ connection }, index) => {
+    const replaces = flow?.sinks[index]?.mode === "replace";
     const files = new Map<string, WrittenFile>();
     for (const run of runs) {
-      const remoteOfOlderRead = sink.mode === "replace" && run.generation !== newest;
       // Sinks are matched by position and connection: a sink that was put elsewhere lands in another place.
       const state = run.sinks[index];
-      if (state === undefined || state.connection !== sink.connection) continue;
+      if (state === undefined || state.connection !== connection) continue;
+      const isCurrent = !replaces || run.generation === newest;
       for (const file of state.files) {
-        if (isAbsolute(file.path) ? existsSync(file.path) : !remoteOfOlderRead) files.set(file.path, file);
+        if (isAbsolute(file.path) ? existsSync(file.path) : isCurrent) files.set(file.path, file);
       }
     }
-    return byFormat(flow.name, sink.connection, [...files.values()]);
+    return byFormat(name, connection, [...files.values()]);
   });
 }
 

@@ -34,18 +34,25 @@ function cancelOnSignals(): AbortSignal {
   return controller.signal;
 }
 
-/** `sluice runs | head`: the reader has left, nobody is there to be told. */
-function endWhenReaderLeaves(stream: NodeJS.WriteStream): void {
+/**
+ * A reader that leaves (`sluice runs | head`) is nobody to be told, and no reason to stop in the middle of a run. What
+ * could not be written for another reason, such as a full disk, is a failure of the command.
+ */
+function watch(stream: NodeJS.WriteStream): () => Error | undefined {
+  let failure: Error | undefined;
   stream.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code === "EPIPE") process.exit(process.exitCode ?? EXIT.done);
-    throw error;
+    if (error.code !== "EPIPE") failure ??= error;
   });
+  return () => failure;
 }
 
 async function confirm(question: string): Promise<boolean> {
   const lines = createInterface({ input: process.stdin, output: process.stderr });
+  // While it reads, readline takes Ctrl-C for itself.
+  lines.once("SIGINT", () => process.kill(process.pid, "SIGINT"));
+  const left = new Promise<string>((resolve) => lines.once("close", () => resolve("no")));
   try {
-    const answer = await lines.question(`${question} [y/N] `, { signal });
+    const answer = await Promise.race([lines.question(`${question} [y/N] `, { signal }), left]);
     return /^y(es)?$/i.test(answer.trim());
   } catch (error) {
     throwIfCancelled(signal);
@@ -60,8 +67,8 @@ function drained(stream: NodeJS.WriteStream): Promise<void> {
   return new Promise((resolve) => stream.write("", () => resolve()));
 }
 
-endWhenReaderLeaves(process.stdout);
-endWhenReaderLeaves(process.stderr);
+const resultFailure = watch(process.stdout);
+watch(process.stderr);
 const signal = cancelOnSignals();
 const shell: Shell = {
   cwd: process.cwd(),
@@ -75,7 +82,13 @@ const shell: Shell = {
   connectors: async () => (await import("../../../connectors/index.js")).connectors,
 };
 
-const code = await runProgram(process.argv.slice(2), shell);
-await Promise.all([drained(process.stdout), drained(process.stderr)]);
+let code = await runProgram(process.argv.slice(2), shell);
+await drained(process.stdout);
+const failure = resultFailure();
+if (failure !== undefined) {
+  process.stderr.write(`error[OUTPUT_LOST]: the result could not be written: ${failure.message}\n`);
+  if (code === EXIT.done) code = EXIT.failed;
+}
+await drained(process.stderr);
 // Not only `exitCode`: an idle keep-alive connection must not hold the process.
 process.exit(code);

@@ -20,13 +20,26 @@ export class ProjectProblems extends ConfigError {
   }
 }
 
-/** Problems of sluice.yaml itself: they concern every flow. */
+/** Problems of sluice.yaml itself. */
 export function settingsProblems(project: Project): Problem[] {
-  return project.problems.filter((problem) => isSettings(problem.file));
+  return project.problems.filter(({ file }) => /^sluice\.ya?ml$/.test(basename(file)));
 }
 
-function isSettings(file: string): boolean {
-  return /^sluice\.ya?ml$/.test(basename(file));
+/**
+ * Problems of sluice.yaml, by whether they concern the named connections: `other` ones stand in connections that are
+ * not used, such as a variable that is not set for another flow's warehouse, and are no reason to refuse.
+ */
+export function connectionProblems(
+  project: Project,
+  used: ReadonlySet<string>,
+): { readonly own: readonly Problem[]; readonly other: readonly Problem[] } {
+  const own: Problem[] = [];
+  const other: Problem[] = [];
+  for (const problem of settingsProblems(project)) {
+    const connection = /^connections\.([a-z0-9_-]+)/.exec(problem.keyPath)?.[1];
+    (connection !== undefined && !used.has(connection) ? other : own).push(problem);
+  }
+  return { own, other };
 }
 
 /** `name` as the user typed it: the flow's name, its file's name without ending, or a path to the file. */
@@ -34,10 +47,11 @@ function fileMatches(project: Project, file: string, name: string, cwd: string):
   return basename(file).replace(/\.ya?ml$/, "") === name || resolve(project.dir, file) === resolve(cwd, name);
 }
 
-/** What `names` select: the good flows, and the problems that concern them. */
+/** What `names` select: the good flows, the problems that concern them, and those of connections they do not use. */
 export interface Selection {
   readonly flows: readonly Flow[];
   readonly problems: readonly Problem[];
+  readonly otherProblems: readonly Problem[];
 }
 
 /**
@@ -46,7 +60,7 @@ export interface Selection {
  */
 export function selectFlows(project: Project, names: readonly string[], cwd: string): Selection {
   const flows: Flow[] = [];
-  const problems = new Set<Problem>(settingsProblems(project));
+  const problems = new Set<Problem>();
   for (const name of new Set(names)) {
     const flow =
       project.flows.get(name) ??
@@ -56,7 +70,13 @@ export function selectFlows(project: Project, names: readonly string[], cwd: str
     if (flow !== undefined && !flows.includes(flow)) flows.push(flow);
     if (flow === undefined && broken.length === 0) throw unknownFlow(project, name);
   }
-  return { flows, problems: [...problems] };
+  const used = new Set(
+    flows.flatMap((flow) => [flow.source.connection, ...flow.sinks.map((sink) => sink.connection)]),
+  );
+  const { own, other } = connectionProblems(project, used);
+  // A flow with problems may have them because of a connection, and which it uses is not known.
+  const refused = problems.size > 0 ? settingsProblems(project) : own;
+  return { flows, problems: [...refused, ...problems], otherProblems: problems.size > 0 ? [] : other };
 }
 
 function unknownFlow(project: Project, name: string): ConfigError {

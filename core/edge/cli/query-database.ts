@@ -2,9 +2,17 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
-import { CancelledError, ConfigError, TransientError } from "../../contracts/index.js";
+import {
+  CancelledError,
+  type Clock,
+  ConfigError,
+  TransientError,
+  throwIfCancelled,
+} from "../../contracts/index.js";
 import { quoteIdentifier, quoteLiteral } from "../../format/sql.js";
 import type { LandedFormat } from "./landed-files.js";
+
+const INTERRUPT_MS = 50;
 
 /** A table or view that a query can name. */
 export interface QueryTable {
@@ -88,8 +96,13 @@ export class QueryDatabase {
   }
 
   /** Runs SQL; of several statements the last one's rows count. ConfigError SQL with the position of a mistake. */
-  async query(sql: string, limit: number, signal: AbortSignal): Promise<QueryRows> {
-    const interrupt = () => this.#connection.interrupt();
+  async query(sql: string, limit: number, signal: AbortSignal, clock: Clock): Promise<QueryRows> {
+    throwIfCancelled(signal);
+    let stopInterrupting = () => {};
+    const interrupt = () => {
+      // An interrupt that comes before DuckDB has begun is forgotten, so it is said until it is heard.
+      stopInterrupting = clock.every(INTERRUPT_MS, () => this.#connection.interrupt());
+    };
     signal.addEventListener("abort", interrupt, { once: true });
     try {
       const reader = await this.#connection.streamAndReadUntil(sql, limit + 1);
@@ -108,6 +121,7 @@ export class QueryDatabase {
       throw sqlError(error);
     } finally {
       signal.removeEventListener("abort", interrupt);
+      stopInterrupting();
     }
   }
 
@@ -139,6 +153,5 @@ function sqlError(error: unknown): ConfigError {
   const column = drawing === null ? 0 : (drawing[3] ?? "").length - `LINE ${line}: `.length + 1;
   return new ConfigError("SQL", words, {
     place: line === undefined ? "query" : `query:${line}:${Math.max(1, column)}`,
-    cause: error,
   });
 }

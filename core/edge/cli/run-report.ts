@@ -29,6 +29,8 @@ export interface RunDocument {
   readonly error: RunError | null;
   /** Read again after a crash or behind the cursor, and skipped. Not part of `records.fetched`. */
   readonly repeated: number;
+  /** Pages read from the source and stored. */
+  readonly pages: number;
   /** Bytes read from the source, unpacked. */
   readonly bytes: number;
   /** Delivered by this run on behalf of earlier ones that had left it queued. */
@@ -58,6 +60,7 @@ export function runDocument(state: RunState, output: Output, earlier?: RunResult
     apiCalls,
     error: output.redacted(state.error),
     repeated: state.repeated,
+    pages: state.pages,
     bytes: state.bytes,
     ...(earlier === undefined ? {} : { earlier }),
   };
@@ -85,6 +88,7 @@ export function refusedDocument(flow: string, trigger: string, failure: Failure)
       ...(fix === undefined ? {} : { fix }),
     },
     repeated: 0,
+    pages: 0,
     bytes: 0,
   };
 }

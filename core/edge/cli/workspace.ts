@@ -1,11 +1,12 @@
 import { existsSync } from "node:fs";
 import { ConfigError, type Environment, type Log } from "../../contracts/index.js";
+import { formatProblem } from "../../flow/problem.js";
 import type { Connectors, Flow, Project } from "../../flow/types.js";
 import type { Progress, RunHost } from "../../run/types.js";
 import type { Redactor } from "../redactor.js";
 import { type Failure, failureOf } from "./failure.js";
 import type { Output } from "./output.js";
-import { ProjectProblems, selectFlows, settingsProblems } from "./project-problems.js";
+import { connectionProblems, ProjectProblems, selectFlows } from "./project-problems.js";
 import { plural } from "./quantity.js";
 import type { Shell } from "./shell.js";
 
@@ -21,6 +22,7 @@ export class Workspace {
   readonly #redactor: Redactor;
   #project: Promise<Project> | undefined;
   #environment: Promise<Environment> | undefined;
+  #host: RunHost | undefined;
 
   constructor(shell: Shell, path: string | undefined, output: Output, redactor: Redactor, log: Log) {
     this.#shell = shell;
@@ -63,18 +65,23 @@ export class Workspace {
     return project;
   }
 
-  /** The project for a command that uses connections. ProjectProblems when sluice.yaml has problems. */
-  async projectToConnect(): Promise<Project> {
+  /**
+   * The project for a command that uses these connections. ProjectProblems when one of them has problems, or
+   * sluice.yaml as a whole; problems of other connections are warnings.
+   */
+  async projectToConnect(connections: readonly string[]): Promise<Project> {
     const project = await this.project();
-    const problems = settingsProblems(project);
-    if (problems.length > 0) throw new ProjectProblems(problems);
+    const { own, other } = connectionProblems(project, new Set(connections));
+    if (own.length > 0) throw new ProjectProblems(own);
+    for (const problem of other) this.#output.warn(formatProblem(problem));
     return project;
   }
 
   /** The named flows, in that order, ready to run. ProjectProblems when one of them, or sluice.yaml, has problems. */
   async flows(names: readonly string[]): Promise<readonly Flow[]> {
-    const { flows, problems } = selectFlows(await this.project(), names, this.#shell.cwd);
+    const { flows, problems, otherProblems } = selectFlows(await this.project(), names, this.#shell.cwd);
     if (problems.length > 0) throw new ProjectProblems(problems);
+    for (const problem of otherProblems) this.#output.warn(formatProblem(problem));
     return flows;
   }
 
@@ -118,7 +125,7 @@ export class Workspace {
 
   /** What core/run needs. */
   async host(onProgress?: (progress: Progress) => void): Promise<RunHost> {
-    return {
+    const host: RunHost = {
       project: await this.project(),
       connectors: await this.connectors(),
       environment: await this.environment(),
@@ -127,6 +134,8 @@ export class Workspace {
       log: this.log,
       ...(onProgress === undefined ? {} : { onProgress }),
     };
+    this.#host = host;
+    return host;
   }
 
   /** An error as it is shown: without secrets. */
@@ -134,8 +143,12 @@ export class Workspace {
     return failureOf(error, this.#redactor);
   }
 
-  /** Closes what was opened. */
+  /** Closes what was opened and removes the temporary files of connections. */
   async close(): Promise<void> {
+    if (this.#host !== undefined) {
+      const { removeTmpDir } = await import("../../run/index.js");
+      removeTmpDir(this.#host);
+    }
     const environment = await this.#environment?.catch(() => undefined);
     await environment?.close();
   }

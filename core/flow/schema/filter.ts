@@ -1,8 +1,9 @@
 /** Schema of the `filter:` list of a flow file. */
 import { z } from "zod";
-import { FILTER_OPERATORS, type FilterOperator } from "../../contracts/index.js";
-import { didYouMean } from "../nearest.js";
+import { FILTER_OPERATORS } from "../../contracts/index.js";
 import { expecting, fieldName, scalar, WHOLE } from "./words.js";
+
+const literal = () => scalar("expected a text, a number, true or false (for null write isNull: true)");
 
 const CONDITION = "a condition such as { field: Amount, greaterThan: 1000 }";
 
@@ -28,8 +29,8 @@ export const filterEntry = z
   .strictObject(
     {
       field: fieldName().optional().describe("Source field, or a path such as Owner.Name."),
-      equals: scalar().optional().describe("The field is this value."),
-      notEquals: scalar().optional().describe("The field is another value, null or missing."),
+      equals: literal().optional().describe("The field is this value."),
+      notEquals: literal().optional().describe("The field is another value, null or missing."),
       greaterThan: ordered("greater than"),
       greaterThanOrEquals: ordered("greater than or equal to"),
       lessThan: ordered("less than"),
@@ -82,7 +83,10 @@ export const filterEntry = z
         `expected one operator in a condition: "${operator}" is already there, write "${second}" as an entry of its own`,
       );
   })
-  .describe("A condition on one source field, or a group: { any: [...] }, { all: [...] }, { not: ... }.");
+  .meta({
+    id: "condition",
+    description: "A condition on one source field, or a group: { any: [...] }, { all: [...] }, { not: ... }.",
+  });
 
 export type FilterEntry = z.output<typeof filterEntry>;
 
@@ -92,9 +96,4 @@ function filterGroup(description: string): z.ZodOptional<z.ZodArray<typeof filte
     .min(1, "expected at least one condition")
     .optional()
     .describe(description);
-}
-
-/** What an unknown operator was probably meant to be. */
-export function operatorHint(name: string): string {
-  return didYouMean(name, FILTER_OPERATORS satisfies readonly FilterOperator[]);
 }

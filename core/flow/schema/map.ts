@@ -18,10 +18,16 @@ const maskCount = z
     },
     expecting("all, { first: 4 } or { last: 4 }"),
   )
-  .refine(
-    (mask) => (mask.first === undefined) !== (mask.last === undefined),
-    "expected either first or last",
-  );
+  .superRefine((mask, context) => {
+    if ((mask.first === undefined) !== (mask.last === undefined)) return;
+    context.issues.push({
+      code: "custom",
+      message: "expected either first or last",
+      path: [],
+      input: mask,
+      ...WHOLE,
+    });
+  });
 
 const fromField = fieldName();
 
@@ -53,7 +59,7 @@ export const mapTask = z
           "Exact decimal arithmetic over two or more fields, from left to right; null where one of them is null.",
         ),
       mask: z
-        .union([z.literal("all"), maskCount])
+        .union([z.literal("all"), maskCount], "expected all, { first: 4 } or { last: 4 }")
         .optional()
         .describe("Replace characters of the text by *: all, { first: n } or { last: n }."),
       hash: z

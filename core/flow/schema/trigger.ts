@@ -2,7 +2,7 @@
 import { validate as validCron } from "node-cron";
 import { z } from "zod";
 import { duration, text } from "../../contracts/index.js";
-import { count, expecting, flowName } from "./words.js";
+import { count, expecting, flowName, WHOLE } from "./words.js";
 
 const cron = text(
   z
@@ -59,6 +59,7 @@ const schedule = z
       message: both ? 'expected either "cron" or "every", not both' : 'expected "cron" or "every"',
       path: [both ? "every" : "type"],
       input: trigger,
+      ...WHOLE,
     });
   })
   .describe("Runs by the clock.");

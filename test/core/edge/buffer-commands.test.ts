@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { account, fakeConnectors, type Landing, type Org, orgOf, unreachable } from "./fake-connectors.js";
@@ -83,6 +83,17 @@ describe("a project that has never run", () => {
   });
 });
 
+it("a data directory that nothing was written to yet is as good as none", async () => {
+  mkdirSync(join(cwd, ".sluice"));
+  expect(await line("status")).toMatchObject({ code: 0, stderr: "" });
+  expect((await line("queue list")).stdout).toMatch(/^No queues yet/);
+});
+
+it("no temporary files of connections stay behind", async () => {
+  await line("run accounts");
+  expect(readdirSync(join(cwd, ".sluice/tmp"))).toEqual([]);
+});
+
 describe("status and runs", () => {
   it("tell of the last run, the checkpoint, the lag, queues and dead letters", async () => {
     await runWithRefusals();
@@ -154,10 +165,17 @@ describe("status and runs", () => {
   it("warn of problems in files and answer all the same", async () => {
     await line("run accounts");
     writeFileSync(join(cwd, "flows/bad.yaml"), "name: [");
+    writeFileSync(join(cwd, "flows/new.yaml"), flowText("new"));
     const { code, stderr, stdout } = await line("status");
     expect(code).toBe(0);
     expect(stderr).toMatch(/^warning: the project has \d+ problems?; flows that have one are left out/);
     expect(stdout).toMatch(/^accounts +succeeded/m);
+    // What has run is told of even when its own file cannot be read.
+    writeFileSync(join(cwd, "flows/accounts.yaml"), "name: [");
+    const again = await line("status");
+    expect(again.code).toBe(0);
+    expect(again.stdout).toMatch(/^accounts +succeeded.*\nnew +never/m);
+    expect((await line("runs accounts --json")).json()).toHaveLength(1);
   });
 });
 

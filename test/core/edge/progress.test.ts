@@ -1,5 +1,6 @@
 import { Writable } from "node:stream";
 import type { WriteStream } from "node:tty";
+import { stripVTControlCharacters } from "node:util";
 import { describe, expect, it } from "vitest";
 import { Output } from "../../../core/edge/cli/output.js";
 import { progressText, progressView } from "../../../core/edge/cli/progress.js";
@@ -109,10 +110,8 @@ describe("progress", () => {
     view.stop();
     view.stop();
     plain.line("afterwards");
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: taking the terminal's commands out
-    const texts = written()
-      .replace(/\u001b\[[\d;?]*[A-Za-z]/g, "\r")
-      .split(/[\r\n]+/);
+    // Without the terminal's commands.
+    const texts = stripVTControlCharacters(written().replaceAll("\u001b[", "\r\u001b[")).split(/[\r\n]+/);
     expect(texts).toContain("something happened");
     expect(texts).toContain("afterwards");
     const shown = texts.filter((text) => text.startsWith("accounts: reading"));

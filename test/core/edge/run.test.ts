@@ -155,6 +155,25 @@ describe("run", () => {
     expect((await line("run --all")).code).toBe(2);
   });
 
+  it("warns of problems of connections that the flow does not use, and refuses its own", async () => {
+    const other = `  spare: { connector: landing, dir: "\${env:SPARE}" }\n`;
+    folderWrite("sluice.yaml", settings(join(cwd, "landed")) + other);
+    const outcome = await line("run accounts");
+    expect(outcome.code).toBe(0);
+    expect(outcome.stderr).toMatch(
+      /^warning: sluice\.yaml:4:\d+ connections\.spare\.dir: .*SPARE is not set.*\n$/,
+    );
+    expect((await line("validate accounts")).code).toBe(2);
+    expect((await line("run --all")).code).toBe(2);
+    expect((await line("check crm")).code).toBe(0);
+    expect((await line("check")).code).toBe(2);
+    expect((await line("check spare")).stderr).toContain("error[PROJECT_INVALID]");
+    folderWrite("flows/spare.yaml", flowText("spare").replace("connection: files", "connection: spare"));
+    expect((await line("run spare")).code).toBe(2);
+    folderWrite("sluice.yaml", `${settings(join(cwd, "landed"))}bufer: {}\n`);
+    expect((await line("run accounts")).code).toBe(2);
+  });
+
   it("exits with 3 where the login is refused, 1 where nobody answers", async () => {
     org.failure = refusedLogin();
     const login = await line("run accounts --json");

@@ -150,12 +150,13 @@ export function project(
   return loadProject({ project: dir, cwd: dir, env, connectors });
 }
 
-/** The lines `sluice validate` would print. */
+/** The lines `sluice validate` would print, `<project>` for the folder's own path. */
 export function lint(
   contents: Readonly<Record<string, string | Uint8Array>>,
   env: Record<string, string> = {},
 ): string[] {
-  return project(contents, env).problems.map(formatProblem);
+  const { dir, problems } = project(contents, env);
+  return problems.map((problem) => formatProblem(problem).replaceAll(dir, "<project>"));
 }
 
 const HEAD = `name: deals

@@ -4,8 +4,8 @@ import { gunzipSync } from "node:zlib";
 import { afterAll, describe, expect, test } from "vitest";
 import type { Field, Load } from "../../../core/contracts/index.js";
 import {
-  closeSharedDuckdb,
   type Compression,
+  closeSharedDuckdb,
   type FileFormat,
   type FormatEngine,
   type FormatRequest,
@@ -78,7 +78,16 @@ const EXPECTED = {
 };
 
 function request(load: Load, dir: string, over: Partial<FormatRequest>): FormatRequest {
-  return { load, format: "parquet", compression: "none", engine: "duckdb", partitionBy: [], dir, signal, ...over };
+  return {
+    load,
+    format: "parquet",
+    compression: "none",
+    engine: "duckdb",
+    partitionBy: [],
+    dir,
+    signal,
+    ...over,
+  };
 }
 
 async function single(load: Load, dir: string, over: Partial<FormatRequest>): Promise<FormattedFile> {
@@ -109,12 +118,18 @@ describe.each(PARQUET)("parquet by %s, %s", (engine, compression) => {
         `SELECT text, whole::VARCHAR AS whole, money::VARCHAR AS money, exact::VARCHAR AS exact, ratio, flag, day::VARCHAR AS day, strftime("at", '%Y-%m-%dT%H:%M:%S.%fZ') AS "at", tree::VARCHAR AS tree FROM '${file.path}'`,
       );
       expect(rows).toHaveLength(ROWS.length);
-      expect(rows.map(({ text }) => text)).toEqual(ROWS.map(({ text }) => (text === undefined ? null : JSON.parse(text))));
+      expect(rows.map(({ text }) => text)).toEqual(
+        ROWS.map(({ text }) => (text === undefined ? null : JSON.parse(text))),
+      );
       expect(rows.slice(0, 5).map(({ whole }) => whole)).toEqual(EXPECTED.whole);
       expect(rows.slice(0, 8).map(({ money }) => money)).toEqual(EXPECTED.money);
       expect(rows.slice(0, 8).map(({ exact }) => exact)).toEqual(EXPECTED.exact);
-      expect(rows.map(({ ratio }) => ratio)).toEqual(ROWS.map(({ ratio }) => (ratio === undefined ? null : Number(ratio))));
-      expect(rows.map(({ flag }) => flag)).toEqual(ROWS.map(({ flag }) => (flag === undefined ? null : flag === "true")));
+      expect(rows.map(({ ratio }) => ratio)).toEqual(
+        ROWS.map(({ ratio }) => (ratio === undefined ? null : Number(ratio))),
+      );
+      expect(rows.map(({ flag }) => flag)).toEqual(
+        ROWS.map(({ flag }) => (flag === undefined ? null : flag === "true")),
+      );
       expect(rows.slice(8, 12).map(({ day }) => day)).toEqual(EXPECTED.day);
       expect(rows.slice(8, 12).map(({ at }) => at)).toEqual(EXPECTED.at);
       expect(rows.map(({ tree }) => tree)).toEqual(ROWS.map(({ tree }) => tree ?? null));
@@ -154,9 +169,15 @@ describe.each(PARQUET)("parquet by %s, %s", (engine, compression) => {
     const hashes = new Set<string>();
     for (let i = 0; i < 3; i++) {
       await inFolder(async (dir) => {
-        const lines = Array.from({ length: 5000 }, (_, n) => line({ text: `"t${n}"`, whole: `${n}`, money: `${n}.5` }));
+        const lines = Array.from({ length: 5000 }, (_, n) =>
+          line({ text: `"t${n}"`, whole: `${n}`, money: `${n}.5` }),
+        );
         const file = await single(loadOf(FIELDS, lines, 100 + i), dir, { engine, compression });
-        hashes.add(createHash("sha256").update(await readFile(file.path)).digest("hex"));
+        hashes.add(
+          createHash("sha256")
+            .update(await readFile(file.path))
+            .digest("hex"),
+        );
       });
     }
     expect(hashes.size).toBe(1);
@@ -164,24 +185,34 @@ describe.each(PARQUET)("parquet by %s, %s", (engine, compression) => {
 });
 
 describe.each<FormatEngine>(["duckdb", "parquetjs"])("csv by %s", (engine) => {
-  test.each<Compression>(["none", "gzip"])("%s: header, quotes, null apart from the empty string, exact numbers", async (compression) => {
-    await inFolder(async (dir) => {
-      const file = await single(loadOf(FIELDS, ROWS.map(line)), dir, { format: "csv", engine, compression });
-      expect(file).toMatchObject({ records: ROWS.length, extension: compression === "gzip" ? "csv.gz" : "csv" });
-      const bytes = await readFile(file.path);
-      const text = (compression === "gzip" ? gunzipSync(bytes) : bytes).toString("utf8");
-      const lines = text.split("\n");
-      expect(lines[0]).toBe("text,whole,money,exact,ratio,flag,day,at,tree");
-      expect(lines[1]).toBe(",,,,,,,,");
-      expect(lines[2]).toMatch(/^"",0,0\.00,0\.000000000,0(\.0)?,false,,,\{\}$/);
-      expect(text).toContain('"a,b""c\nd\r\u0000 é😀",9223372036854775807,12345678.90,,,true,,,\n');
-      expect(text).toContain(",,9999999999999999.99,12345678901234567890123456789.123456790,");
-      expect(text).toContain(",0001-01-01,0001-01-01T00:00:00.000Z,\n");
-      expect(text).toContain(",1969-12-31,1969-12-31T23:59:59.123456Z,\n");
-      expect(text).toContain(',"{""n"":12345678901234567890123456789.5,""s"":""x\\""y""}"\n');
-      expect(text).toContain('NULL,,,,,,,,"""text"""\n');
-    });
-  });
+  test.each<Compression>(["none", "gzip"])(
+    "%s: header, quotes, null apart from the empty string, exact numbers",
+    async (compression) => {
+      await inFolder(async (dir) => {
+        const file = await single(loadOf(FIELDS, ROWS.map(line)), dir, {
+          format: "csv",
+          engine,
+          compression,
+        });
+        expect(file).toMatchObject({
+          records: ROWS.length,
+          extension: compression === "gzip" ? "csv.gz" : "csv",
+        });
+        const bytes = await readFile(file.path);
+        const text = (compression === "gzip" ? gunzipSync(bytes) : bytes).toString("utf8");
+        const lines = text.split("\n");
+        expect(lines[0]).toBe("text,whole,money,exact,ratio,flag,day,at,tree");
+        expect(lines[1]).toBe(",,,,,,,,");
+        expect(lines[2]).toMatch(/^"",0,0\.00,0\.000000000,0(\.0)?,false,,,\{\}$/);
+        expect(text).toContain('"a,b""c\nd\r\u0000 é😀",9223372036854775807,12345678.90,,,true,,,\n');
+        expect(text).toContain(",,9999999999999999.99,12345678901234567890123456789.123456790,");
+        expect(text).toContain(",0001-01-01,0001-01-01T00:00:00.000Z,\n");
+        expect(text).toContain(",1969-12-31,1969-12-31T23:59:59.123456Z,\n");
+        expect(text).toContain(',"{""n"":12345678901234567890123456789.5,""s"":""x\\""y""}"\n');
+        expect(text).toContain('NULL,,,,,,,,"""text"""\n');
+      });
+    },
+  );
 
   test("a column alone: null is an empty line and the empty string is quoted", async () => {
     await inFolder(async (dir) => {
@@ -241,12 +272,17 @@ describe("jsonl", () => {
     const hashes = new Set<string>();
     for (const perChunk of [7, 400, 4000]) {
       await inFolder(async (dir) => {
-        const file = await single(loadOf(FIELDS, many, perChunk), dir, { format: "jsonl", compression: "gzip" });
+        const file = await single(loadOf(FIELDS, many, perChunk), dir, {
+          format: "jsonl",
+          compression: "gzip",
+        });
         const bytes = await readFile(file.path);
         hashes.add(createHash("sha256").update(bytes).digest("hex"));
         expect(gunzipSync(bytes).toString("utf8")).toBe(many.map((text) => `${text}\n`).join(""));
         // The trailer's length is the whole content's: no second member follows.
-        expect(bytes.readUInt32LE(bytes.length - 4)).toBe(many.reduce((sum, text) => sum + text.length + 1, 0));
+        expect(bytes.readUInt32LE(bytes.length - 4)).toBe(
+          many.reduce((sum, text) => sum + text.length + 1, 0),
+        );
       });
     }
     expect(hashes.size).toBe(1);
@@ -262,14 +298,34 @@ const ALL: [FileFormat, FormatEngine][] = [
 
 describe.each(ALL)("%s by %s", (format, engine) => {
   test("hostile column names keep their order and values", async () => {
-    const names = ["1", "0", "__proto__", "constructor", 'a"b', "sp ace", "a,b", "select", "😀", "it's", "a.b", "\\", "x\ty"];
+    const names = [
+      "1",
+      "0",
+      "__proto__",
+      "constructor",
+      'a"b',
+      "sp ace",
+      "a,b",
+      "select",
+      "😀",
+      "it's",
+      "a.b",
+      "\\",
+      "x\ty",
+    ];
     const fields: Field[] = names.map((name) => ({ name, type: "string" }));
     const row = `{${names.map((name, i) => `${JSON.stringify(name)}:"v${i}"`).join(",")}}`;
     await inFolder(async (dir) => {
       const file = await single(loadOf(fields, [row]), dir, { format, engine });
-      const read = await sql(format === "csv" ? `FROM read_csv('${file.path}', header = true, all_varchar = true)` : `FROM '${file.path}'`);
+      const read = await sql(
+        format === "csv"
+          ? `FROM read_csv('${file.path}', header = true, all_varchar = true)`
+          : `FROM '${file.path}'`,
+      );
       expect(Object.entries(read[0] ?? {}).length).toBeGreaterThanOrEqual(names.length - 1);
-      const columns = await sql(`DESCRIBE ${format === "csv" ? `FROM read_csv('${file.path}', header = true, all_varchar = true)` : `FROM '${file.path}'`}`);
+      const columns = await sql(
+        `DESCRIBE ${format === "csv" ? `FROM read_csv('${file.path}', header = true, all_varchar = true)` : `FROM '${file.path}'`}`,
+      );
       expect(columns.map((column) => column.column_name)).toEqual(names);
     });
   });
@@ -284,7 +340,9 @@ describe.each(ALL)("%s by %s", (format, engine) => {
         const load = loadOf(fields, ['{"id":"1","amount":99999999.994}', `{"id":"2","amount":${bad}}`]);
         await expect(writeFiles(request(load, dir, { format, engine }))).rejects.toMatchObject({
           kind: "record",
-          message: expect.stringMatching(/^amount: .*(123456789|99999999\.995|1e\+?20|12345678901234567890\.1).*decimal\(10,2\)/i),
+          message: expect.stringMatching(
+            /^amount: .*(123456789|99999999\.995|1e\+?20|12345678901234567890\.1).*decimal\(10,2\)/i,
+          ),
         });
       });
     }
@@ -307,13 +365,19 @@ describe.each(ALL)("%s by %s", (format, engine) => {
       { name: "id", type: "integer" },
       { name: "body", type: "string" },
     ];
-    const lines = Array.from({ length: 300 }, (_, n) => `{"id":${n},"body":"${n % 100 === 50 ? "x".repeat(3_000_000) : "y"}"}`);
+    const lines = Array.from(
+      { length: 300 },
+      (_, n) => `{"id":${n},"body":"${n % 100 === 50 ? "x".repeat(3_000_000) : "y"}"}`,
+    );
     await inFolder(async (dir) => {
       const file = await single(loadOf(fields, lines, 100), dir, { format, engine });
-      const source = format === "csv" ? `read_csv('${file.path}', header = true, max_line_size = 10000000)` : `'${file.path}'`;
-      expect(await sql(`SELECT count(*)::INT AS n, sum(length(body))::INT AS characters FROM ${source}`)).toEqual([
-        { n: 300, characters: 9_000_297 },
-      ]);
+      const source =
+        format === "csv"
+          ? `read_csv('${file.path}', header = true, max_line_size = 10000000)`
+          : `'${file.path}'`;
+      expect(
+        await sql(`SELECT count(*)::INT AS n, sum(length(body))::INT AS characters FROM ${source}`),
+      ).toEqual([{ n: 300, characters: 9_000_297 }]);
     });
   });
 });
@@ -343,7 +407,9 @@ describe("what is refused", () => {
         },
       };
       for (const format of ["jsonl", "parquet"] as const)
-        await expect(writeFiles(request(load, dir, { format }))).rejects.toMatchObject({ code: "FORMAT_CHUNK_END" });
+        await expect(writeFiles(request(load, dir, { format }))).rejects.toMatchObject({
+          code: "FORMAT_CHUNK_END",
+        });
     });
   });
 

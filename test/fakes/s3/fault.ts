@@ -44,7 +44,7 @@ export interface Fault {
   /** How often it strikes; default 1; Infinity until removed. */
   readonly times?: number;
   readonly action: FaultAction;
-  /** Called at each strike. */
+  /** Called at each strike, when it takes effect: for `resetAfter` once the request has been applied. */
   readonly onStrike?: () => void;
 }
 
@@ -80,8 +80,8 @@ export class Faults {
     return this.#strikes;
   }
 
-  /** What becomes of this request; counts. */
-  next(operation: Operation, key: string | undefined): FaultAction | undefined {
+  /** The fault that strikes this request, if any; counts. The caller calls its onStrike. */
+  next(operation: Operation, key: string | undefined): Fault | undefined {
     for (const armed of this.#armed) {
       if (!matches(armed.fault, operation, key)) continue;
       if (armed.passing > 0) {
@@ -91,8 +91,7 @@ export class Faults {
       armed.left--;
       if (armed.left <= 0) this.#remove(armed);
       this.#strikes++;
-      armed.fault.onStrike?.();
-      return armed.fault.action;
+      return armed.fault;
     }
     return undefined;
   }

@@ -24,6 +24,8 @@ export interface S3FakeOptions {
   /** Made at start where absent. */
   readonly buckets?: readonly string[];
   readonly faults?: Faults;
+  /** Keys in a page of a listing at most; default 1000, as S3. */
+  readonly pageKeys?: number;
   /** Overlooks If-None-Match and If-Match, as some S3-compatible stores do. */
   readonly ignoreConditions?: boolean;
   /** Epoch ms; default the wall clock. */
@@ -72,6 +74,7 @@ export async function startS3Fake(options: S3FakeOptions = {}): Promise<S3Fake> 
   const service = new Service({
     dir: options.dir,
     region,
+    pageKeys: options.pageKeys ?? 1000,
     ignoreConditions: options.ignoreConditions ?? false,
     now,
   });
@@ -97,15 +100,31 @@ export async function startS3Fake(options: S3FakeOptions = {}): Promise<S3Fake> 
       const fault = faults.next(request.operation, request.key);
       const raw = await readBody(message);
       bytes = raw.length;
-      if (fault?.type === "resetBefore") return drop(message, answered);
-      if (fault?.type === "slow") await delay(fault.ms);
-      if (fault?.type === "status") throw scripted(fault);
+      const action = fault?.action;
+      if (action?.type === "resetBefore") {
+        fault?.onStrike?.();
+        return drop(message, answered);
+      }
+      if (action?.type === "slow") {
+        fault?.onStrike?.();
+        await delay(action.ms);
+      }
+      if (action?.type === "status") {
+        fault?.onStrike?.();
+        throw scripted(action);
+      }
       verifySignature({ method, rawPath, rawQuery, headers }, identity, now());
       const { body, headers: effective } = unwrap(raw, headers);
       verifyPayload(headers["x-amz-content-sha256"] ?? "", raw);
       const answer = service.apply({ ...request, headers: effective }, body);
-      if (fault?.type === "resetAfter") return drop(message, answered);
-      if (fault?.type === "cut") return cut(message, answer, answered);
+      if (action?.type === "resetAfter") {
+        fault?.onStrike?.();
+        return drop(message, answered);
+      }
+      if (action?.type === "cut") {
+        fault?.onStrike?.();
+        return cut(message, answer, answered);
+      }
       answered(answer.status);
       send(response, method, answer, requestId);
     } catch (error) {

@@ -27,6 +27,8 @@ export interface ServiceOptions {
   /** Undefined: in memory. */
   readonly dir: string | undefined;
   readonly region: string;
+  /** Keys in a page of a listing at most; S3 may always hand out fewer than asked for. */
+  readonly pageKeys: number;
   /** Behaves as those S3-compatible stores that overlook If-None-Match and If-Match. */
   readonly ignoreConditions: boolean;
   /** Epoch ms. */
@@ -103,7 +105,7 @@ export class Service {
     const encode = query.get("encoding-type") === "url" ? encodeURIComponent : (text: string) => text;
     const prefix = query.get("prefix") ?? "";
     const delimiter = query.get("delimiter") ?? "";
-    const maxKeys = Math.min(Number(query.get("max-keys") ?? 1000), 1000);
+    const maxKeys = Math.min(Number(query.get("max-keys") ?? 1000), this.#options.pageKeys);
     if (!(maxKeys >= 0)) throw new S3Error(400, "InvalidArgument", "max-keys is not a number");
     const page = listPage(bucket, {
       prefix,

@@ -82,11 +82,12 @@ function fillTable(table: Table, count: number, draw: Draw, make: (draw: Draw, n
   const fields = table.storedFields();
   const { random, until } = draw;
   // Two rows in five were stamped by one of a few bulk updates: thousands share a SystemModstamp.
+  const deletable = table.column("IsDeleted") !== undefined;
   const bulkUpdates = Array.from({ length: 1 + Math.floor(count / 8000) }, () => instant(random, until));
   for (let n = 0; n < count; n++) {
     const stamp = random.chance(0.4) ? random.pick(bulkUpdates) : instant(random, until);
     const created = Math.min(stamp, instant(random, until));
-    const deleted = table.column("IsDeleted") !== undefined && random.chance(0.01);
+    const deleted = deletable && random.chance(0.01);
     const values: Values = {
       ...make(draw, n),
       CreatedDate: created,

@@ -1,3 +1,10 @@
+/**
+ * A Salesforce org on a loopback port: OAuth, describe, SOQL queries with locators, limits, faults by script.
+ *
+ * It answers what the REST API documents and what public issues show of it; jsforce reads it unchanged
+ * (test/fakes/salesforce.test.ts). It knows single-object SOQL with parent paths: no sub-queries, no GROUP BY, no Bulk,
+ * no writing. `main.js` runs it as a process; `/__fake/` (control.ts) steers it from another one.
+ */
 export { Digits } from "./cell.js";
 export type { Fault, FaultRule, FaultScript } from "./fault-script.js";
 export type { FieldSpec } from "./field.js";

@@ -147,7 +147,11 @@ function selected(name: string, type: string): string {
 
 function classify(name: string, type: string, raw: readonly DuckDBValue[]): FileColumn {
   if (type === "BOOLEAN") {
-    return { name, cells: raw.map((value) => value === true), spec: { name, type: "boolean" } };
+    return {
+      name,
+      cells: raw.map((value) => (value === null ? null : value === true)),
+      spec: { name, type: "boolean", nillable: true },
+    };
   }
   if (type.startsWith("TIMESTAMP")) {
     const cells = texts(raw).map((text) => (text === null ? null : Number(text) / 1000));

@@ -37,7 +37,7 @@ export interface SalesforceFakeOptions extends OAuthOptions {
   readonly dailyLimit?: number;
   /** How far latestDateCovered of getUpdated stays behind now; default 0. */
   readonly heldBackMs?: number;
-  /** Private key (PEM) of the app; default: a new one. */
+  /** Private key (PEM, PKCS #8) of the app; default: one made for this process. */
   readonly privateKeyPem?: string;
 }
 
@@ -48,10 +48,18 @@ const MAX_BODY_BYTES = 10 * 1024 * 1024;
 
 /** Starts a Salesforce org on a loopback port. */
 export async function startSalesforceFake(options: SalesforceFakeOptions = {}): Promise<SalesforceFake> {
-  const privateKeyPem = options.privateKeyPem ?? (await newKey());
+  const privateKeyPem = options.privateKeyPem ?? (await sharedKey());
   const fake = new SalesforceFake(options, privateKeyPem);
   await fake.listen(options.port ?? 0);
   return fake;
+}
+
+let processKey: Promise<string> | undefined;
+
+/** One key per process: making an RSA key takes up to seconds, and tests start many fakes. */
+function sharedKey(): Promise<string> {
+  processKey ??= newKey();
+  return processKey;
 }
 
 async function newKey(): Promise<string> {

@@ -6,6 +6,7 @@ import { EXIT } from "../exit-code.js";
 import { type Failure, failureText } from "../failure.js";
 import { names } from "../input.js";
 import type { Output } from "../output.js";
+import { settingsProblems } from "../project-problems.js";
 
 /** What `check` found out about one connection. */
 interface Finding {
@@ -29,14 +30,16 @@ export const check = defineCommand({
   input: z.object({ connections: names }),
   async run({ connections }, context) {
     const { output, workspace } = context;
-    const project = await workspace.projectToConnect();
+    const project = await workspace.projectToConnect(connections);
+    // Asked for all of them, those that cannot even be read are a failure too.
+    const incomplete = connections.length === 0 && settingsProblems(project).length > 0;
     const host = await workspace.host();
     const { exitCodeOf, connectSink, connectSource } = await import("../../../run/index.js");
     const wanted = connections.length > 0 ? [...new Set(connections)] : [...project.connections.keys()];
     // A name that is mistyped is told before the first connection is made.
     for (const name of wanted) connectionNamed(project, name);
     const findings: Finding[] = [];
-    let exitCode: number = EXIT.done;
+    let exitCode: number = incomplete ? EXIT.configuration : EXIT.done;
     for (const name of wanted) {
       const { connector, role } = connectionNamed(project, name);
       const about = { connection: name, connector, role };

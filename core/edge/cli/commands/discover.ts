@@ -18,7 +18,7 @@ export const discover = defineCommand({
   examples: ["sluice discover salesforce", "sluice discover salesforce Opportunity"],
   input: z.object({ connection: z.string(), stream: optionalText }),
   async run({ connection, stream }, { shell, output, workspace }) {
-    const project = await workspace.projectToConnect();
+    const project = await workspace.projectToConnect([connection]);
     sourceNamed(project, connection);
     const { connectSource } = await import("../../../run/index.js");
     const source = connectSource(await workspace.host(), connection);

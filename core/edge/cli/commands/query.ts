@@ -8,6 +8,7 @@ import type { Project } from "../../../flow/types.js";
 import type { RunHost } from "../../../run/types.js";
 import { type CommandContext, defineCommand } from "../command.js";
 import { EXIT } from "../exit-code.js";
+import { flowNames } from "../flow-status.js";
 import { count } from "../input.js";
 import { toJson } from "../json.js";
 import { type LandedFiles, landedFiles, viewName } from "../landed-files.js";
@@ -53,7 +54,7 @@ export const query = defineCommand({
         fix: 'Write one: sluice query "select 1".',
       });
     }
-    const project = await workspace.projectToConnect();
+    const project = await workspace.projectToLookAt();
     const host = await workspace.host();
     const { QueryDatabase } = await import("../query-database.js");
     const database = await QueryDatabase.open();
@@ -64,7 +65,7 @@ export const query = defineCommand({
         return EXIT.done;
       }
       const most = limit > 0 ? limit : output.json ? MOST_ROWS : ROWS_SHOWN;
-      const result = await database.query(sql, most, shell.signal);
+      const result = await database.query(sql, most, shell.signal, shell.clock);
       output.result(result.rows, () => rowsText(result, output));
       if (result.more) output.line(`The first ${countText(most)} rows; --limit ${most * 10} shows more.`);
     } finally {
@@ -93,15 +94,15 @@ async function register(
         await orWarn(name, context, () => database.attach(name, sink.databaseFile ?? ""));
       }
     }
-    for (const flow of project.flows.values()) {
-      const landed = landedFiles(flow, host.environment.store);
+    for (const flow of flowNames(project, host.environment)) {
+      const landed = landedFiles(flow, project.flows.get(flow), host.environment.store);
       // Of several sinks with files the one that costs no download.
       const chosen = landed.find(({ local }) => local) ?? landed[0];
       if (chosen === undefined) continue;
-      const name = viewName(flow.name);
+      const name = viewName(flow);
       // A download is made only for a view that the query may name.
       if (!chosen.local && !sql.toLowerCase().includes(name.toLowerCase())) continue;
-      await orWarn(flow.name, context, async () => {
+      await orWarn(flow, context, async () => {
         const files = chosen.local
           ? chosen.files.map(({ path }) => path)
           : await download(chosen, sinks.get(chosen.connection), database.dir, context);

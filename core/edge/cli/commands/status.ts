@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { defineCommand } from "../command.js";
 import { EXIT } from "../exit-code.js";
-import { type FlowStatus, flowStatus, type QueueStatus } from "../flow-status.js";
+import { type FlowStatus, flowNames, flowStatus, type QueueStatus } from "../flow-status.js";
 import type { Output } from "../output.js";
 import { agoText, bytesText, countText, durationText, timeText } from "../quantity.js";
 import { table } from "../table.js";
@@ -15,7 +15,7 @@ export const status = defineCommand({
     const project = await workspace.projectToLookAt();
     const environment = await workspace.existingEnvironment("look");
     const now = shell.clock.now();
-    const flows = [...project.flows.values()].map((flow) => flowStatus(flow, environment, now, output));
+    const flows = flowNames(project, environment).map((flow) => flowStatus(flow, environment, now, output));
     output.result(
       { project: project.dir, dataDir: project.dataDir, at: new Date(now).toISOString(), flows },
       () => statusText(flows, now, output),

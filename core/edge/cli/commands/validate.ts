@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { formatProblem } from "../../../flow/problem.js";
-import type { Problem } from "../../../flow/types.js";
+import type { Problem, Project } from "../../../flow/types.js";
 import { defineCommand } from "../command.js";
 import { EXIT } from "../exit-code.js";
 import { names } from "../input.js";
@@ -21,9 +21,7 @@ export const validate = defineCommand({
   async run({ flows: wanted }, { shell, output, workspace }) {
     const project = await workspace.project();
     const { flows, problems } =
-      wanted.length === 0
-        ? { flows: [...project.flows.values()], problems: project.problems }
-        : selectFlows(project, wanted, shell.cwd);
+      wanted.length === 0 ? everything(project) : chosen(project, wanted, shell.cwd);
     const valid = problems.length === 0;
     output.result({ valid, flows: flows.map(({ name, file }) => ({ name, file })), problems }, () => {
       const lines = problems.map(formatProblem);
@@ -35,6 +33,15 @@ export const validate = defineCommand({
     return valid ? EXIT.done : EXIT.configuration;
   },
 });
+
+function everything(project: Project) {
+  return { flows: [...project.flows.values()], problems: project.problems };
+}
+
+function chosen(project: Project, names: readonly string[], cwd: string) {
+  const { flows, problems, otherProblems } = selectFlows(project, names, cwd);
+  return { flows, problems: [...otherProblems, ...problems] };
+}
 
 function verdict(flows: number, problems: readonly Problem[], paint: (text: string) => string): string {
   const good = `${plural(flows, "flow")} ${flows === 1 ? "is" : "are"} valid`;

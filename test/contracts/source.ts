@@ -1,0 +1,474 @@
+import { inspect } from "node:util";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { z } from "zod";
+import {
+  type ConnectorContext,
+  ExactNumber,
+  type Field,
+  type Page,
+  type ReadRequest,
+  SluiceError,
+  type Source,
+  type SourceConnector,
+  type SourceRecord,
+  type StreamSchema,
+  type Value,
+} from "../../core/contracts/index.js";
+import { LogSpy } from "../core/http/log-spy.js";
+import { PatientClock } from "../core/http/patient-clock.js";
+import { seededRandom } from "../seeded-random.js";
+import { SourceLedger } from "./source-ledger.js";
+
+/** Troubles of the other side that every source must bring into the right class. */
+export const SOURCE_FAULTS = {
+  unauthorized: "auth",
+  forbidden: "auth",
+  dailyQuota: "rateLimit",
+  tooManyRequests: "rateLimit",
+  serverError: "transient",
+  html: "transient",
+  halfJson: "transient",
+  cutBody: "transient",
+  reset: "transient",
+} as const;
+export type SourceFault = keyof typeof SOURCE_FAULTS;
+
+/** A source at an honest fake of its system. */
+export interface SourceSubject {
+  readonly connector: SourceConnector;
+  /** As sluice.yaml would give it, every required key present. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** A stream with a cursor and at least five pages at these options. */
+  readonly stream: string;
+  readonly options: unknown;
+  /** A name of no stream, near to that one. */
+  readonly misspelt: string;
+  /** Must show nowhere. */
+  readonly secrets: readonly string[];
+  /** Every record of the stream there is now, by key, with its cursor value. */
+  records(): ReadonlyMap<string, string>;
+  /** Changes `count` records so that the next incremental read finds them; their keys. */
+  change(count: number): readonly string[];
+  /** Lets requests for pages fail: from the nth page on (1 is the first), `times` in all or for ever. */
+  fail(fault: SourceFault, on: { readonly page: number; readonly times?: number }): void;
+  /** The nth page names itself as the next one. */
+  repeatPage(page: number): void;
+  /** The nth page comes only after so long. */
+  delayPage(page: number, ms: number): void;
+  close(): Promise<void>;
+}
+
+/** What every source promises (core/contracts/source.ts). `start` is given the clock that the fake must share. */
+export function sourceContract(name: string, start: (clock: PatientClock) => Promise<SourceSubject>): void {
+  describe(`source contract: ${name}`, () => {
+    let clock: PatientClock;
+    let subject: SourceSubject;
+    let log: LogSpy;
+    let waits: string[];
+    const opened: Source[] = [];
+
+    beforeEach(async () => {
+      clock = new PatientClock();
+      log = new LogSpy();
+      waits = [];
+      subject = await start(clock);
+    });
+    afterEach(async () => {
+      for (const source of opened.splice(0)) await source.close();
+      await subject.close();
+    });
+
+    const signal = () => new AbortController().signal;
+    const context = (): ConnectorContext => ({
+      connection: "under-test",
+      clock,
+      random: seededRandom(7),
+      log,
+      tmpDir: "/nowhere",
+      onWait: ({ reason }) => waits.push(reason),
+    });
+    const connect = (): Source => {
+      const source = subject.connector.connect(
+        subject.connector.spec.configSchema.parse(subject.config),
+        context(),
+      );
+      opened.push(source);
+      return source;
+    };
+    const request = async (source: Source, extra: Partial<ReadRequest> = {}): Promise<ReadRequest> => {
+      const schema = await source.describe(subject.stream, signal());
+      return {
+        stream: subject.stream,
+        schema,
+        mode: "incremental",
+        cursorField: schema.cursors[0],
+        cursor: undefined,
+        lookbackMs: schema.defaultLookbackMs,
+        fields: schema.fields.map((field) => field.name),
+        filter: undefined,
+        options: subject.connector.spec.optionsSchema.parse(subject.options),
+        signal: signal(),
+        ...extra,
+      };
+    };
+    const full = { mode: "full", cursorField: undefined } as const;
+    const pagesOf = async (source: Source, extra: Partial<ReadRequest> = {}): Promise<Page[]> => {
+      const pages: Page[] = [];
+      for await (const page of source.read(await request(source, extra))) pages.push(page);
+      return pages;
+    };
+    const recordsOf = (pages: readonly Page[]) => pages.flatMap((page) => [...page.records]);
+    const keyOf = (schema: StreamSchema, record: SourceRecord) =>
+      schema.primaryKey.map((part) => String(record[part])).join("/");
+    const keysOf = async (source: Source, pages: readonly Page[]) => {
+      const schema = await source.describe(subject.stream, signal());
+      return recordsOf(pages).map((record) => keyOf(schema, record));
+    };
+    const ledgerOf = async (source: Source, mode: string) => {
+      const schema = await source.describe(subject.stream, signal());
+      return new SourceLedger(mode === "full" ? undefined : schema.cursors[0], schema.primaryKey);
+    };
+    const failure = async (work: Promise<unknown>): Promise<SluiceError> => {
+      const error = await work.then(
+        () => new Error("nothing failed"),
+        (reason: unknown) => reason,
+      );
+      expect(error).toBeInstanceOf(SluiceError);
+      return error as SluiceError;
+    };
+    const throughJson = (value: Value | undefined): Value | undefined =>
+      value === undefined ? undefined : JSON.parse(JSON.stringify(value));
+
+    describe("config", () => {
+      it("is accepted as it stands", () => {
+        expect(subject.connector.spec.configSchema.safeParse(subject.config).success).toBe(true);
+      });
+
+      it("names each required key that is missing", () => {
+        const paths = requiredPaths(subject.config, subject.connector.spec.configSchema);
+        expect(paths.length).toBeGreaterThan(0);
+        for (const path of paths) {
+          const parsed = subject.connector.spec.configSchema.safeParse(without(subject.config, path));
+          expect(parsed.error?.issues.map((issue) => issue.path.join("."))).toContain(path.join("."));
+        }
+      });
+
+      it("refuses a key that does not exist", () => {
+        const parsed = subject.connector.spec.configSchema.safeParse({ ...subject.config, nonsense: 1 });
+        expect(parsed.success).toBe(false);
+      });
+
+      it("describes every key, of the options as well", () => {
+        const { configSchema, optionsSchema } = subject.connector.spec;
+        for (const schema of [configSchema, optionsSchema]) expect(undescribed(schema)).toEqual([]);
+      });
+    });
+
+    describe("what there is", () => {
+      it("check says who we are", async () => {
+        const report = await connect().check(signal());
+        expect(report.identity).not.toBe("");
+        expect(report.warnings).toEqual([]);
+      });
+
+      it("discover lists the stream as readable, and gives a reason for what is not", async () => {
+        const streams = await connect().discover(signal());
+        expect(streams).toContainEqual(expect.objectContaining({ name: subject.stream, readable: true }));
+        for (const stream of streams) if (!stream.readable) expect(stream.reason).toBeTruthy();
+      });
+
+      it("an unknown stream is refused with the name that was probably meant", async () => {
+        const error = await failure(connect().describe(subject.misspelt, signal()));
+        expect(error.kind).toBe("config");
+        expect(error.fix).toContain(subject.stream);
+      });
+
+      it("the schema is consistent, and its records fit it", async () => {
+        const source = connect();
+        const schema = await source.describe(subject.stream, signal());
+        const names = schema.fields.map((field) => field.name);
+        expect(new Set(names).size).toBe(names.length);
+        for (const name of [...schema.primaryKey, ...schema.cursors]) expect(names).toContain(name);
+        const records = recordsOf(await pagesOf(source));
+        const misfits = records.flatMap((record) => [
+          ...Object.keys(record).filter((key) => !names.includes(key)),
+          ...schema.fields
+            .filter((field) => !fits(field, record[field.name] ?? null))
+            .map((field) => field.name),
+          ...schema.primaryKey.filter((part) => record[part] === null || record[part] === undefined),
+        ]);
+        expect(misfits).toEqual([]);
+      });
+    });
+
+    describe("reading", () => {
+      it.each(["incremental", "full"])("hands out every record once: %s", async (mode) => {
+        const source = connect();
+        const keys = await keysOf(source, await pagesOf(source, mode === "full" ? full : {}));
+        expect(keys.length).toBe(new Set(keys).size);
+        expect(new Set(keys)).toEqual(new Set(subject.records().keys()));
+        expect(source.apiCalls()).toBeGreaterThan(0);
+      });
+
+      it.each(["incremental", "full"])("resumes from every cursor and repeats nothing: %s", async (mode) => {
+        const how = mode === "full" ? full : {};
+        const source = connect();
+        const ledger = await ledgerOf(source, mode);
+        const states: SourceLedger[] = [];
+        for await (const page of source.read(await request(source, how))) {
+          ledger.take(page);
+          states.push(ledger.copy());
+        }
+        expect(states.length).toBeGreaterThan(4);
+        const all = [...subject.records().keys()].sort();
+        for (const state of states) {
+          // A finished full read begins anew; that is another read.
+          if (mode === "full" && state === states.at(-1)) continue;
+          const asked = await request(source, { ...how, cursor: state.checkpoint });
+          for await (const page of connect().read(asked)) state.take(page);
+          expect(state.keys().sort()).toEqual(all);
+        }
+      });
+
+      it("a second read finds what changed, and repeats only what lookback says", async () => {
+        const source = connect();
+        const ledger = await ledgerOf(source, "incremental");
+        // Some records stand in the overlap of the two windows.
+        const early = subject.change(40);
+        clock.set(clock.now() + 1_000);
+        for (const page of await pagesOf(source)) ledger.take(page);
+        const before = ledger.versions();
+        clock.set(clock.now() + 3_600_000);
+        const changed = subject.change(25);
+        clock.set(clock.now() + 60_000);
+        for (const page of await pagesOf(source, { cursor: ledger.checkpoint })) ledger.take(page);
+        expect(before).toHaveLength(subject.records().size);
+        expect(ledger.repeats).toBeGreaterThan(0);
+        expect(ledger.repeats).toBeLessThanOrEqual(early.length);
+        expect(ledger.keys().slice(before.length).sort()).toEqual([...changed].sort());
+        expect(new Set(ledger.versions()).size).toBe(ledger.versions().length);
+      });
+
+      it("a read that finds nothing yields one empty page, and its cursor moves on, never back", async () => {
+        const source = connect();
+        const first = (await pagesOf(source)).at(-1);
+        clock.set(clock.now() + 7_200_000);
+        const idle = await pagesOf(source, { cursor: throughJson(first?.cursor) });
+        expect(idle).toHaveLength(1);
+        expect(idle[0]?.records).toEqual([]);
+        expect((idle[0]?.window?.to ?? "") > (first?.window?.to ?? "")).toBe(true);
+        // A clock that was set back does not take the watermark with it.
+        clock.set(clock.now() - 86_400_000);
+        const back = await pagesOf(source, { cursor: throughJson(idle[0]?.cursor) });
+        expect(back.at(-1)?.window?.to).toBe(idle[0]?.window?.to);
+      });
+
+      it("from and to bound the window", async () => {
+        const source = connect();
+        const stamps = [...new Set(subject.records().values())].sort();
+        const from = Date.parse(stamps[Math.floor(stamps.length / 4)]?.slice(0, 19) + "Z");
+        const to = Date.parse(stamps[Math.floor(stamps.length / 2)]?.slice(0, 19) + "Z");
+        const keys = await keysOf(source, await pagesOf(source, { from, to }));
+        const inside = [...subject.records()].filter(([, value]) => {
+          const at = Date.parse(value.slice(0, 19) + "Z");
+          return at >= from && at < to;
+        });
+        expect(inside.length).toBeGreaterThan(0);
+        expect([...keys].sort()).toEqual(inside.map(([key]) => key).sort());
+      });
+
+      it("plan says what read will ask, and how much there is", async () => {
+        const source = connect();
+        const plan = await source.plan(await request(source));
+        expect(plan.query).not.toBe("");
+        if (plan.records !== null) expect(plan.records).toBe(subject.records().size);
+      });
+    });
+
+    describe("troubles", () => {
+      it.each(Object.entries(SOURCE_FAULTS))("%s for ever is %s", async (fault, kind) => {
+        subject.fail(fault as SourceFault, { page: 1 });
+        const error = await failure(pagesOf(connect()));
+        expect(error.kind).toBe(kind);
+        expect(error.code).toMatch(/^[A-Z][A-Z0-9_]+$/);
+      });
+
+      it.each([
+        "unauthorized",
+        "serverError",
+        "tooManyRequests",
+        "html",
+        "halfJson",
+        "cutBody",
+        "reset",
+      ] as const)("%s once, in the middle, costs no record and repeats none", async (fault) => {
+        subject.fail(fault, { page: 3, times: 1 });
+        const source = connect();
+        const keys = await keysOf(source, await pagesOf(source));
+        expect([...keys].sort()).toEqual([...subject.records().keys()].sort());
+      });
+
+      it("what was handed out before a failure stays good: the next run goes on behind it", async () => {
+        subject.fail("dailyQuota", { page: 4 });
+        const source = connect();
+        const ledger = await ledgerOf(source, "incremental");
+        const error = await failure(
+          (async () => {
+            for await (const page of source.read(await request(source))) ledger.take(page);
+          })(),
+        );
+        expect(error.kind).toBe("rateLimit");
+        expect(ledger.stored.length).toBeGreaterThan(0);
+        subject.fail("dailyQuota", { page: 1, times: 0 });
+        for (const page of await pagesOf(connect(), { cursor: ledger.checkpoint })) ledger.take(page);
+        expect(ledger.keys().sort()).toEqual([...subject.records().keys()].sort());
+      });
+
+      it("a page that leads to itself is noticed", async () => {
+        for (const page of [1, 3]) {
+          subject.repeatPage(page);
+          expect((await failure(pagesOf(connect()))).kind).toBe("transient");
+        }
+      });
+    });
+
+    describe("stopping", () => {
+      it("is prompt while a page is awaited", async () => {
+        subject.delayPage(2, 20_000);
+        const abort = new AbortController();
+        const source = connect();
+        const reading = request(source, { signal: abort.signal }).then(async (asked) => {
+          for await (const page of source.read(asked))
+            if (page.records.length > 0) setImmediate(() => abort.abort());
+        });
+        const started = performance.now();
+        expect((await failure(reading)).kind).toBe("cancelled");
+        expect(performance.now() - started).toBeLessThan(5_000);
+      });
+
+      it("before the first page asks for nothing", async () => {
+        const abort = new AbortController();
+        abort.abort();
+        const source = connect();
+        const asked = await request(source, { signal: abort.signal });
+        const calls = source.apiCalls();
+        const error = await failure(source.read(asked)[Symbol.asyncIterator]().next());
+        expect(error.kind).toBe("cancelled");
+        expect(source.apiCalls()).toBe(calls);
+      });
+
+      it("by leaving the loop ends the request under way", async () => {
+        subject.delayPage(2, 20_000);
+        const source = connect();
+        for await (const page of source.read(await request(source))) {
+          expect(page.records.length).toBeGreaterThan(0);
+          break;
+        }
+        await source.close();
+      });
+    });
+
+    it("shows no secret in an error, a cause, a wait or a line of the log", async () => {
+      const words: string[] = [];
+      for (const fault of Object.keys(SOURCE_FAULTS) as SourceFault[]) {
+        subject.fail(fault, { page: 2 });
+        const error = await failure(pagesOf(connect()));
+        words.push(
+          inspect(error, { depth: 20, showHidden: true }),
+          String(error.stack),
+          JSON.stringify(error),
+        );
+      }
+      subject.fail("reset", { page: 1, times: 0 });
+      words.push(inspect(await connect().check(signal())), inspect(connect(), { depth: 10 }));
+      const all = [...words, ...log.lines, ...waits].join("\n");
+      expect(log.lines.length).toBeGreaterThan(10);
+      for (const secret of subject.secrets) {
+        expect(secret.length).toBeGreaterThan(8);
+        expect(all.includes(secret)).toBe(false);
+        expect(all.includes(encodeURIComponent(secret))).toBe(false);
+      }
+    });
+  });
+}
+
+function fits(field: Field, value: Value): boolean {
+  if (value === null) return true;
+  switch (field.type) {
+    case "string":
+      return typeof value === "string" && (field.length === undefined || value.length <= field.length);
+    case "integer":
+      return Number.isInteger(value) || (value instanceof ExactNumber && /^-?\d+$/.test(value.text));
+    case "decimal":
+    case "double":
+      return (typeof value === "number" && Number.isFinite(value)) || value instanceof ExactNumber;
+    case "boolean":
+      return typeof value === "boolean";
+    case "date":
+      return typeof value === "string" && /^\d{4}-\d\d-\d\d$/.test(value);
+    case "timestamp":
+      return typeof value === "string" && !Number.isNaN(Date.parse(value.replace(/\+0000$/, "Z")));
+    case "json":
+      return true;
+  }
+}
+
+/** Paths of the keys that this config has and its schema demands. */
+function requiredPaths(config: Readonly<Record<string, unknown>>, schema: z.ZodType): string[][] {
+  const found: string[][] = [];
+  const visit = (node: JsonSchema, value: unknown, path: string[]) => {
+    if (typeof value !== "object" || value === null) return;
+    const branches = [node, ...(node.anyOf ?? []), ...(node.oneOf ?? [])].filter((branch) =>
+      isFor(branch, value),
+    );
+    for (const branch of branches) {
+      for (const key of branch.required ?? []) if (key in value) found.push([...path, key]);
+      for (const [key, inner] of Object.entries(branch.properties ?? {})) {
+        visit(inner, Reflect.get(value, key), [...path, key]);
+      }
+    }
+  };
+  visit(z.toJSONSchema(schema, { io: "input" }) as JsonSchema, config, []);
+  return found;
+}
+
+interface JsonSchema {
+  readonly required?: readonly string[];
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly anyOf?: readonly JsonSchema[];
+  readonly oneOf?: readonly JsonSchema[];
+  readonly const?: unknown;
+  readonly description?: string;
+}
+
+/** Of a union told apart by constants, only the branch of this value. */
+function isFor(branch: JsonSchema, value: object): boolean {
+  return Object.entries(branch.properties ?? {}).every(
+    ([key, inner]) => inner.const === undefined || Reflect.get(value, key) === inner.const,
+  );
+}
+
+function without(
+  config: Readonly<Record<string, unknown>>,
+  path: readonly string[],
+): Record<string, unknown> {
+  const [key = "", ...rest] = path;
+  const copy = { ...config };
+  const inner = copy[key];
+  if (rest.length === 0) delete copy[key];
+  else if (typeof inner === "object" && inner !== null) copy[key] = without({ ...inner }, rest);
+  return copy;
+}
+
+function undescribed(schema: z.ZodType): string[] {
+  const missing: string[] = [];
+  const visit = (node: JsonSchema, path: string) => {
+    for (const [key, inner] of Object.entries(node.properties ?? {})) {
+      if (!inner.description) missing.push(`${path}${key}`);
+      visit(inner, `${path}${key}.`);
+    }
+    for (const branch of [...(node.anyOf ?? []), ...(node.oneOf ?? [])]) visit(branch, path);
+  };
+  visit(z.toJSONSchema(schema, { io: "input" }) as JsonSchema, "");
+  return missing;
+}

@@ -4,12 +4,15 @@ import { folder } from "./folder/index.js";
 import { s3 } from "./s3/index.js";
 import { salesforce } from "./salesforce/index.js";
 
-/** Every connector, one line each. */
+// Every connector, one line each.
 const sources: readonly SourceConnector[] = [
   salesforce, //
 ];
-
-const sinks: readonly SinkConnector[] = [folder, s3, duckdb];
+const sinks: readonly SinkConnector[] = [
+  duckdb, //
+  folder,
+  s3,
+];
 
 /** By the name that `connector:` in sluice.yaml gives. */
 export const connectors: {

@@ -1,12 +1,19 @@
 /**
- * Writes the generated files: flow.schema.json, flows/README.md, connectors/README.md. `--check` writes nothing and
+ * Writes the generated files: flow.schema.json, sluice.schema.json, flows/README.md, connectors/README.md. `--check` writes nothing and
  * exits with 1 when one of them is out of date.
  */
-import { existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { connectors } from "../connectors/index.js";
-import { connectorsPage, flowJsonSchema, flowsPage } from "../core/flow/index.js";
+import {
+  connectorsPage,
+  type Example,
+  flowJsonSchema,
+  flowsPage,
+  projectJsonSchema,
+  YamlFile,
+} from "../core/flow/index.js";
 
 /** Folder of package.json, from here or from dist. */
 function repository(): string {
@@ -15,18 +22,47 @@ function repository(): string {
   return folder;
 }
 
+/** The flows of a folder by what they say of themselves; their secrets need not be there. */
+function examplesIn(dir: string): Example[] {
+  const names = existsSync(dir) ? readdirSync(dir).sort() : [];
+  return names
+    .filter((name) => /\.ya?ml$/.test(name) && !/^sluice\.ya?ml$/.test(name))
+    .map((file) => {
+      const yaml = new YamlFile(file, readFileSync(join(dir, file), "utf8"), { env: {}, dir });
+      const description = yaml.at(["description"]);
+      return { file, description: typeof description === "string" ? description.trim() : "" };
+    });
+}
+
+/** JSON as Biome formats it: a list of plain values stands on one line where it fits. */
+function json(value: unknown): string {
+  const text = JSON.stringify(value, null, 2);
+  const joined = text.replaceAll(
+    /^( *)((?:"[^"]*": )?)\[\n([^[\]{}]*?)\n *\](,?)$/gm,
+    (whole, indent, key, items, comma) => {
+      const line = `${indent}${key}[${items
+        .split("\n")
+        .map((item: string) => item.trim())
+        .join(" ")}]${comma}`;
+      return line.length <= 110 ? line : whole;
+    },
+  );
+  return `${joined}\n`;
+}
+
 /** Every generated file, by its path in the repository. */
-export function generatedFiles(): ReadonlyMap<string, string> {
+export function generatedFiles(root = repository()): ReadonlyMap<string, string> {
   return new Map([
-    ["flow.schema.json", `${JSON.stringify(flowJsonSchema(connectors), null, 2)}\n`],
-    ["flows/README.md", flowsPage(connectors)],
+    ["flow.schema.json", json(flowJsonSchema(connectors))],
+    ["sluice.schema.json", json(projectJsonSchema(connectors))],
+    ["flows/README.md", flowsPage(connectors, examplesIn(join(root, "flows")))],
     ["connectors/README.md", connectorsPage(connectors)],
   ]);
 }
 
 /** Paths of generated files whose content on disk is another one, or missing. */
 export function outdatedFiles(root = repository()): string[] {
-  return [...generatedFiles()]
+  return [...generatedFiles(root)]
     .filter(
       ([path, content]) =>
         !existsSync(join(root, path)) || readFileSync(join(root, path), "utf8") !== content,
@@ -42,7 +78,7 @@ function main(check: boolean): void {
     process.exitCode = outdated.length === 0 ? 0 : 1;
     return;
   }
-  const files = generatedFiles();
+  const files = generatedFiles(root);
   for (const path of outdated) {
     mkdirSync(dirname(join(root, path)), { recursive: true });
     writeFileSync(join(root, path), files.get(path) ?? "");

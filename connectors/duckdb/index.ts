@@ -41,6 +41,7 @@ function connect(config: DuckdbConfig, context: ConnectorContext): Sink {
     tempDirectory: context.tmpDir,
   };
   return {
+    databaseFile: path,
     check: (signal) => check(path, settings, signal),
     open: (target, flow) =>
       new DuckdbWriter({

@@ -11,8 +11,9 @@ const POSITION = '"_sluice_position"';
  * (of equal ones the last) takes the place of a row with a smaller order, or of none. A row with an equal or greater
  * order stays. Rows without an order are not ours and count as older.
  *
- * By delete and insert, without an index on the key: DuckDB holds indexes in memory whole, while these joins build on
- * the load and only stream the table's key and order.
+ * The segment is read twice, first for its keys and orders alone: those that win are kept by their position, and only
+ * their rows are inserted then. By delete and insert, without an index on the key: DuckDB holds indexes in memory
+ * whole, while these joins build on the load's keys and only stream the table's key and order.
  */
 export async function upsertSegment(
   duckdb: Duckdb,
@@ -22,34 +23,33 @@ export async function upsertSegment(
   columns: readonly Assignment[],
   signal: AbortSignal,
 ): Promise<void> {
-  const keys = target.key.map((name) => columnOf(columns, name, target));
-  const order = columnOf(columns, ORDER_COLUMN, target);
-  const keyList = keys.map(quoteIdentifier).join(", ");
-  const orderName = quoteIdentifier(order);
-  const values = columns
-    .map(({ column, expression }) => `${expression} AS ${quoteIdentifier(column)}`)
-    .join(", ");
-  await duckdb.query(
-    `CREATE OR REPLACE TEMP TABLE _sluice_incoming AS SELECT ${values}, row_number() OVER () AS ${POSITION} FROM (${segment.select()})`,
-    { signal },
-  );
-  await refuseNullKeys(duckdb, keys, target);
-  await duckdb.query(
-    `DELETE FROM ${INCOMING} WHERE ${POSITION} NOT IN (SELECT arg_max(${POSITION}, (${orderName}, ${POSITION})) FROM ${INCOMING} GROUP BY ${keyList})`,
-    { signal },
-  );
-  const same = keys.map((key) => `t.${quoteIdentifier(key)} = s.${quoteIdentifier(key)}`).join(" AND ");
+  const keys = target.key.map((name) => assignmentOf(columns, name, target));
+  const order = assignmentOf(columns, ORDER_COLUMN, target);
   const into = quoteTable(table);
-  const older = `(t.${orderName} IS NULL OR t.${orderName} < s.${orderName})`;
-  await duckdb.query(`DELETE FROM ${into} AS t USING ${INCOMING} AS s WHERE ${same} AND ${older}`, {
-    signal,
-  });
-  const names = columns.map(({ column }) => quoteIdentifier(column));
-  await duckdb.query(
-    `INSERT INTO ${into} (${names.join(", ")}) SELECT ${names.map((name) => `s.${name}`).join(", ")} FROM ${INCOMING} AS s WHERE NOT EXISTS (SELECT 1 FROM ${into} AS t WHERE ${same}) ORDER BY s.${POSITION}`,
-    { signal },
+  const orderName = quoteIdentifier(order.column);
+  const same = keys
+    .map(({ column }) => `t.${quoteIdentifier(column)} = s.${quoteIdentifier(column)}`)
+    .join(" AND ");
+  const numbered = (expressions: readonly string[]) =>
+    `(SELECT ${[...expressions, `row_number() OVER () AS ${POSITION}`].join(", ")} FROM (${segment.select()}))`;
+  const named = ({ expression, column }: Assignment) => `${expression} AS ${quoteIdentifier(column)}`;
+  const run = (sql: string) => duckdb.query(sql, { signal });
+
+  await run(`CREATE OR REPLACE TEMP TABLE _sluice_incoming AS FROM ${numbered([...keys, order].map(named))}`);
+  await refuseNullKeys(duckdb, keys, target);
+  await run(
+    `DELETE FROM ${INCOMING} WHERE ${POSITION} NOT IN (SELECT arg_max(${POSITION}, (${orderName}, ${POSITION})) FROM ${INCOMING} GROUP BY ${keys.map(({ column }) => quoteIdentifier(column)).join(", ")})`,
   );
-  await duckdb.query(`DROP TABLE ${INCOMING}`);
+  await run(
+    `DELETE FROM ${into} AS t USING ${INCOMING} AS s WHERE ${same} AND (t.${orderName} IS NULL OR t.${orderName} < s.${orderName})`,
+  );
+  // What the table still holds of these keys is as new or newer.
+  await run(`DELETE FROM ${INCOMING} AS s USING ${into} AS t WHERE ${same}`);
+  const names = columns.map(({ column }) => quoteIdentifier(column)).join(", ");
+  await run(
+    `INSERT INTO ${into} (${names}) SELECT ${names} FROM ${numbered(columns.map(named))} WHERE ${POSITION} IN (SELECT ${POSITION} FROM ${INCOMING})`,
+  );
+  await run(`DROP TABLE ${INCOMING}`);
 }
 
 /** Appends a segment inside the open transaction, in its order. InvariantError when rows went missing. */
@@ -76,27 +76,31 @@ export async function appendSegment(
     );
 }
 
-function columnOf(columns: readonly Assignment[], field: string, target: DuckdbTarget): string {
+function assignmentOf(columns: readonly Assignment[], field: string, target: DuckdbTarget): Assignment {
   const found = columns.find((column) => column.field.name === field);
   if (found === undefined)
     throw new InvariantError("DUCKDB_UPSERT_COLUMN", `a load for ${target.name} has no field ${field}`, {
       place: target.name,
     });
-  return found.column;
+  return found;
 }
 
-async function refuseNullKeys(duckdb: Duckdb, keys: readonly string[], target: DuckdbTarget): Promise<void> {
-  for (const key of keys) {
+async function refuseNullKeys(
+  duckdb: Duckdb,
+  keys: readonly Assignment[],
+  target: DuckdbTarget,
+): Promise<void> {
+  for (const { column, field } of keys) {
     const [row] = await duckdb.query(
-      `SELECT ${POSITION}::VARCHAR AS position FROM ${INCOMING} WHERE ${quoteIdentifier(key)} IS NULL ORDER BY ${POSITION} LIMIT 1`,
+      `SELECT ${POSITION}::VARCHAR AS position FROM ${INCOMING} WHERE ${quoteIdentifier(column)} IS NULL ORDER BY ${POSITION} LIMIT 1`,
     );
     if (row !== undefined)
       throw new RecordError(
         "DUCKDB_KEY_NULL",
-        `${key}: null in a key of ${target.name} (record ${String(row.position)} of the load)`,
+        `${field.name}: null in a key of ${target.name} (record ${String(row.position)} of the load)`,
         {
           place: target.name,
-          fix: `Validate ${key} with notNull, or choose a key that every record has.`,
+          fix: `Validate ${field.name} with notNull, or choose a key that every record has.`,
         },
       );
   }

@@ -5,6 +5,7 @@
  * Uploads that a kill leaves unfinished cost storage until the same file is written again: a lifecycle rule that aborts
  * incomplete multipart uploads is good to have. Left out: object tags, ACLs, Glue registration.
  */
+import { Readable } from "node:stream";
 import type {
   CheckReport,
   ConnectorContext,
@@ -16,6 +17,7 @@ import { FileSinkWriter, FileTarget, fileTargetSchema } from "../../core/format/
 import { checkBucket } from "./check.js";
 import { loadSdk, makeClient } from "./client.js";
 import { configSchema, type S3Config } from "./config.js";
+import { s3Error } from "./failure.js";
 import { type S3Connection, S3Store, UPLOAD_SIZES, type UploadSizes } from "./store.js";
 
 const spec: SinkSpec = {
@@ -62,6 +64,19 @@ class S3Sink implements Sink {
       tmpDir,
       log,
     });
+  }
+
+  /** One landed file, `s3://bucket/key`, for `sluice query`. */
+  async *download(path: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    const { sdk, client } = await this.#connect();
+    const { bucket: Bucket } = this.#config;
+    const Key = path.slice(`s3://${Bucket}/`.length);
+    try {
+      const { Body } = await client.send(new sdk.GetObjectCommand({ Bucket, Key }), { abortSignal: signal });
+      if (Body !== undefined) yield* Readable.from(Body.transformToWebStream());
+    } catch (error) {
+      throw s3Error(error, path, "s3:GetObject", signal);
+    }
   }
 
   async close(): Promise<void> {

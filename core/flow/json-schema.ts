@@ -1,6 +1,7 @@
-/** flow.schema.json: what editors use to complete and check flow files. Made of the same zod schemas as the lint. */
+/** flow.schema.json and sluice.schema.json: what editors use to complete and check. Made of the same zod schemas as the lint. */
 import { z } from "zod";
 import { flowFile } from "./schema/flow-file.js";
+import { projectFile } from "./schema/project-file.js";
 import type { Connectors } from "./types.js";
 
 export type Json = string | number | boolean | null | Json[] | JsonObject;
@@ -79,17 +80,21 @@ function property(schema: JsonObject, ...path: readonly string[]): JsonObject {
   return here;
 }
 
-/** Removes what is ours: `secret` marks, and the `id` that only names a definition. */
-function withoutMarks(value: Json): Json {
-  if (Array.isArray(value)) return value.map(withoutMarks);
+/**
+ * For editors: without our `secret` marks and the `id` that only names a definition, and open to `${env:NAME}` and
+ * `${file:path}` where a text must have a form.
+ */
+function forEditors(value: Json): Json {
+  if (Array.isArray(value)) return value.map(forEditors);
   if (!isObject(value)) return value;
-  return Object.fromEntries(
-    Object.entries(value)
-      .filter(
-        ([key, item]) => !(key === "secret" && item === true) && !(key === "id" && typeof item === "string"),
-      )
-      .map(([key, item]) => [key, withoutMarks(item)]),
-  );
+  const kept: JsonObject = {};
+  for (const [key, item] of Object.entries(value)) {
+    if ((key === "secret" && item === true) || (key === "id" && typeof item === "string")) continue;
+    if (key === "format" && item === "uri") continue;
+    if (key === "pattern" && typeof item === "string") kept.pattern = `${item}|\\$\\{(env|file):`;
+    else kept[key] = forEditors(item);
+  }
+  return kept;
 }
 
 /** The whole of flow.schema.json, with the keys of every connector's options and targets. */
@@ -116,10 +121,37 @@ export function flowJsonSchema(connectors: Connectors): JsonObject {
     ...property(sink, "properties"),
   };
   sink.additionalProperties = false;
-  const marked = withoutMarks(schema);
+  return titled("Sluice flow", schema);
+}
+
+function titled(title: string, schema: JsonObject): JsonObject {
+  const marked = forEditors(schema);
   return {
     $schema: "https://json-schema.org/draft/2020-12/schema",
-    title: "Sluice flow",
+    title,
     ...(isObject(marked) ? marked : {}),
   };
+}
+
+/** The whole of sluice.schema.json: a connection has the keys of its connector. */
+export function projectJsonSchema(connectors: Connectors): JsonObject {
+  const schema = jsonSchemaOf(projectFile);
+  const connections = property(schema, "properties", "connections");
+  connections.additionalProperties = {
+    type: "object",
+    required: ["connector"],
+    oneOf: [...connectors.sources.values(), ...connectors.sinks.values()].map(({ spec }) => {
+      const config = jsonSchemaOf(spec.configSchema);
+      return {
+        ...config,
+        description: spec.description,
+        properties: {
+          connector: { const: spec.name, description: spec.title },
+          ...property(config, "properties"),
+        },
+        required: ["connector", ...(Array.isArray(config.required) ? config.required : [])],
+      };
+    }),
+  };
+  return titled("sluice.yaml", schema);
 }

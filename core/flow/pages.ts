@@ -36,9 +36,9 @@ sinks:
   - { connection: lake, path: opportunities, format: parquet }
 \`\`\`
 
-The first line gives completion and checks in editors that know YAML schemas.
+The first line gives completion and checks in editors that know YAML schemas.`;
 
-## Secrets
+const MEANING = `## Secrets
 
 \`\${env:NAME}\` and \`\${file:path}\` may stand in any text of a flow file or of sluice.yaml; a relative path starts at the
 folder of that file, and one line break at the end of the file's content is left out. Under a key of type *secret* the
@@ -95,8 +95,22 @@ One folder or file per outside system. A source reads, a sink writes; the line i
 flows, \`sluice validate\`, the editor schema and this page. Every text may hold \`\${env:NAME}\` or \`\${file:path}\`; keys of type
 *secret* are redacted wherever they would be shown. Durations read \`10s\`, \`5m\`, \`1h\`, \`7d\`; sizes \`128MB\` or \`128MiB\`.`;
 
-export function flowsPage(connectors: Connectors): string {
-  return `${[GENERATED, FLOWS, flowReference(connectors)].join("\n\n")}\n`;
+/** A flow file of the folder, for the table of examples. */
+export interface Example {
+  readonly file: string;
+  readonly description: string;
+}
+
+function exampleTable(examples: readonly Example[]): string {
+  const rows = examples.map(
+    ({ file, description }) => `| [${file}](${file}) | ${description.replaceAll("|", "\\|")} |`,
+  );
+  return ["| file | what it does |", "| --- | --- |", ...rows].join("\n");
+}
+
+export function flowsPage(connectors: Connectors, examples: readonly Example[] = []): string {
+  const table = examples.length === 0 ? [] : ["## Examples in this folder", exampleTable(examples)];
+  return `${[GENERATED, FLOWS, ...table, MEANING, flowReference(connectors)].join("\n\n")}\n`;
 }
 
 export function connectorsPage(connectors: Connectors): string {

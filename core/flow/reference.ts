@@ -146,7 +146,7 @@ export function connectorReference(connectors: Connectors): string {
         ? "those of the account: `sluice discover <connection>` lists them"
         : spec.streams.map((name) => `\`${name}\``).join(", ");
     parts.push(`### ${spec.title} (\`connector: ${spec.name}\`)`, spec.description);
-    if (spec.limits !== undefined) parts.push(spec.limits);
+    if (spec.limits !== undefined) parts.push(`Limits: ${spec.limits.replace(/\.$/, "")}.`);
     parts.push(`Streams: ${streams}.`);
     parts.push(`#### ${spec.title}: connection in sluice.yaml`, tables(spec.configSchema, 5));
     parts.push(`#### ${spec.title}: \`source.options\` of a flow`, tables(spec.optionsSchema, 5));

@@ -31,6 +31,15 @@ export function exactJson(value: Value): string {
 }
 
 /**
+ * Escapes U+FFFE and U+FFFF: JSON text may hold them as they are, a message of Amazon SQS may not. V8 answers `includes`
+ * at once for the Latin-1 text that most lines are.
+ */
+function sendable(line: string): string {
+  if (!line.includes("\ufffe") && !line.includes("\uffff")) return line;
+  return line.replaceAll("\ufffe", "\\ufffe").replaceAll("\uffff", "\\uffff");
+}
+
+/**
  * The writer of a plan's records. JSON.stringify does nearly all of them; the exact and slower way is taken only when
  * a number field holds an ExactNumber, a json field may hold one inside, or a lone surrogate was escaped.
  */
@@ -44,12 +53,12 @@ export function recordWriter(
   const count = numbers.length;
   return (record) => {
     for (let index = 0; index < count; index++)
-      if (record[numbers[index] ?? ""] instanceof ExactNumber) return exactJson(record);
+      if (record[numbers[index] ?? ""] instanceof ExactNumber) return sendable(exactJson(record));
     const line = JSON.stringify(record);
     // An escaped lone surrogate; also the harmless text `\ud` itself, whose backslash is doubled.
-    if (line.includes("\\ud")) return exactJson(record);
+    if (line.includes("\\ud")) return sendable(exactJson(record));
     // How JSON.stringify writes an ExactNumber inside a json value; an object that looks the same is merely written twice.
-    if (holdsJson && line.includes('{"text":')) return exactJson(record);
-    return line;
+    if (holdsJson && line.includes('{"text":')) return sendable(exactJson(record));
+    return sendable(line);
   };
 }

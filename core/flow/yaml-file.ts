@@ -6,10 +6,10 @@ import {
   isNode,
   isScalar,
   isSeq,
-  LineCounter,
   type Node,
   parseDocument,
   type Scalar,
+  visit,
   type YAMLMap,
 } from "yaml";
 import { ExactNumber, Secret } from "../contracts/index.js";
@@ -45,7 +45,9 @@ export class YamlFile {
   /** Undefined when the text is not YAML. */
   readonly value: YamlValue | undefined;
   readonly problems: Problem[] = [];
-  readonly #lines = new LineCounter();
+  /** Offset of the first character of each line. The yaml package's LineCounter misses lines of unclosed texts. */
+  readonly #lines: readonly number[];
+  readonly #anchors: ReadonlyMap<Alias, Node>;
   readonly #text: string;
   readonly #placeholders: PlaceholderSource;
   readonly #document: ReturnType<typeof parseDocument>;
@@ -59,10 +61,11 @@ export class YamlFile {
     this.#text = text;
     this.#placeholders = placeholders;
     this.#document = parseDocument(text, {
-      lineCounter: this.#lines,
       prettyErrors: false,
       logLevel: "error",
     });
+    this.#lines = [0, ...Array.from(text.matchAll(/\n/g), (end) => end.index + 1)];
+    this.#anchors = anchorsOf(this.#document);
     this.value = this.#parse();
   }
 
@@ -122,8 +125,11 @@ export class YamlFile {
   }
 
   #placeOf(offset: number, path: readonly PropertyKey[]): Place {
-    const { line, col } = this.#lines.linePos(Math.max(0, Math.min(offset, this.#text.length)));
-    return { file: this.name, line: Math.max(line, 1), column: Math.max(col, 1), keyPath: keyPathText(path) };
+    const at = Math.max(0, Math.min(offset, this.#text.length));
+    let line = this.#lines.length - 1;
+    while ((this.#lines[line] ?? 0) > at) line--;
+    const column = at - (this.#lines[line] ?? 0) + 1;
+    return { file: this.name, line: line + 1, column, keyPath: keyPathText(path) };
   }
 
   #refuse(offset: number, path: readonly PropertyKey[], message: string): null {
@@ -156,7 +162,7 @@ export class YamlFile {
 
   #readAlias(alias: Alias, path: readonly PropertyKey[], seen: readonly Node[]): YamlValue {
     const at = startOf(alias) ?? this.#span(path).key;
-    const target = alias.resolve(this.#document);
+    const target = this.#anchors.get(alias);
     if (target === undefined)
       return this.#refuse(at, path, `there is no anchor &${alias.source} before this alias`);
     if (seen.includes(target)) return this.#refuse(at, path, `the alias *${alias.source} contains itself`);
@@ -203,4 +209,19 @@ export class YamlFile {
 /** Offset of the first character of a node; undefined for one that is not written down (`key:` without value). */
 function startOf(node: unknown): number | undefined {
   return isNode(node) ? node.range?.[0] : undefined;
+}
+
+/** What each alias stands for: the last anchor of its name before it. Alias.resolve() searches the document each time. */
+function anchorsOf(document: ReturnType<typeof parseDocument>): Map<Alias, Node> {
+  const byName = new Map<string, Node>();
+  const targets = new Map<Alias, Node>();
+  visit(document, {
+    Node: (_key, node) => {
+      if (isAlias(node)) {
+        const target = byName.get(node.source);
+        if (target !== undefined) targets.set(node, target);
+      } else if (node.anchor !== undefined) byName.set(node.anchor, node);
+    },
+  });
+  return targets;
 }

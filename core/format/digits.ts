@@ -53,32 +53,33 @@ export class DigitGuard {
   #protectLine(chunk: Buffer, from: number, end: number, copied: number, pieces: Buffer[]): number {
     this.#scanner.scan(chunk, from, end);
     const { starts, ends } = this.#scanner;
-    const found = this.#fields
-      .map(({ type }, index) => ({ type, start: starts[index] ?? -1, end: ends[index] ?? -1 }))
-      .filter(({ start }) => start >= 0)
-      .sort((a, b) => a.start - b.start);
-    let done = copied;
-    for (const value of found) {
-      const first = chunk[value.start];
-      if (value.type === "decimal") {
-        if (first === QUOTE || !hasLongNumber(chunk, value.start, value.end)) continue;
-        pieces.push(
-          chunk.subarray(done, value.start),
-          QUOTE_BYTE,
-          chunk.subarray(value.start, value.end),
-          QUOTE_BYTE,
-        );
-      } else {
-        const text = chunk.subarray(value.start, value.end);
-        if (!hasLongNumber(text) && !text.includes(MARK_BYTES)) continue;
-        pieces.push(
-          chunk.subarray(done, value.start),
-          Buffer.from(JSON.stringify(EXACT_JSON_MARK + text.toString("utf8"))),
-        );
-        this.wrapped = true;
+    const found: Risky[] = [];
+    for (let index = 0; index < this.#fields.length; index++) {
+      const start = starts[index] ?? -1;
+      const stop = ends[index] ?? -1;
+      if (start < 0) continue;
+      const isJson = this.#fields[index]?.type === "json";
+      if (hasLongNumber(chunk, start, stop) || (isJson && this.#holdsMark(chunk, start, stop))) {
+        if (isJson || chunk[start] !== QUOTE) found.push({ start, end: stop, isJson });
       }
-      done = value.end;
+    }
+    let done = copied;
+    for (const { start, end: stop, isJson } of found.sort((a, b) => a.start - b.start)) {
+      const value = chunk.subarray(start, stop);
+      pieces.push(chunk.subarray(done, start));
+      if (isJson) {
+        pieces.push(Buffer.from(JSON.stringify(EXACT_JSON_MARK + value.toString("utf8"))));
+        this.wrapped = true;
+      } else pieces.push(QUOTE_BYTE, value, QUOTE_BYTE);
+      done = stop;
     }
     return done;
   }
+}
+
+/** A value whose digits DuckDB would lose, by its place in a chunk. */
+interface Risky {
+  readonly start: number;
+  readonly end: number;
+  readonly isJson: boolean;
 }

@@ -1,5 +1,6 @@
 import type { DuckDBConnection, DuckDBInstance, DuckDBValue, Json } from "@duckdb/node-api";
 import { CancelledError, ConfigError, throwIfCancelled } from "../contracts/index.js";
+import { quoteLiteral } from "./sql.js";
 
 /** Settings of a DuckDB instance. */
 export interface DuckdbSettings {
@@ -35,10 +36,19 @@ async function loadDuckdb(): Promise<typeof import("@duckdb/node-api")> {
   }
 }
 
+/** Name of the attached file; only one that no user's schema has, or DuckDB finds names ambiguous. */
+const CATALOG = "_sluice_file";
+/**
+ * Rows of a row group in a database file, instead of 122,880. A full group is compressed and written once while the
+ * load is inserted; what does not fill one goes through the WAL and is compressed again by every checkpoint. Loads of
+ * 65,000 rows took 9.6 s of CPU per million rows with the default, 6.6 with this, and files of two thirds the size.
+ */
+const FILE_ROW_GROUP_ROWS = 32_768;
+
 /** Opens a database with settings that keep memory flat and the network out. */
 export async function openDuckdb(settings: DuckdbSettings): Promise<Duckdb> {
   const { DuckDBInstance } = await loadDuckdb();
-  const instance = await DuckDBInstance.create(settings.path, {
+  const instance = await DuckDBInstance.create(":memory:", {
     threads: String(settings.threads),
     memory_limit: `${settings.memoryLimitMb}MiB`,
     temp_directory: settings.tempDirectory,
@@ -51,6 +61,10 @@ export async function openDuckdb(settings: DuckdbSettings): Promise<Duckdb> {
   try {
     const connection = await instance.connect();
     await connection.run("SET TimeZone = 'UTC'; SET preserve_insertion_order = true");
+    if (settings.path !== ":memory:")
+      await connection.run(
+        `ATTACH ${quoteLiteral(settings.path)} AS ${CATALOG} (ROW_GROUP_SIZE ${FILE_ROW_GROUP_ROWS}); USE ${CATALOG}`,
+      );
     return new Duckdb(instance, connection);
   } catch (error) {
     instance.closeSync();

@@ -40,7 +40,7 @@ export async function writeJournal(
   signal: AbortSignal,
 ): Promise<void> {
   const key = layout.journalKey(journal.generation, journal.load);
-  await swapUntil(store, key, signal, (stored) => {
+  await createOrSwap(store, key, signal, (stored) => {
     if (stored === undefined) return manifestText(journal);
     const known = parseJournal(stored, store.address(key));
     const keys = new Set(known.files.map((file) => file.key));
@@ -57,7 +57,7 @@ export async function writeManifest(
   signal: AbortSignal,
 ): Promise<void> {
   const key = layout.manifestKey(manifest.run);
-  await swapUntil(store, key, signal, (stored) =>
+  await createOrSwap(store, key, signal, (stored) =>
     manifestText(
       mergeManifests(stored === undefined ? undefined : parseManifest(stored, store.address(key)), manifest),
     ),
@@ -203,9 +203,6 @@ async function swapUntil(
   signal: AbortSignal,
   change: (stored: string | undefined) => string,
 ): Promise<void> {
-  // Mostly there is nothing yet, and a writer without the right to read can do it.
-  const first = change(undefined);
-  if (await store.swap(key, first, undefined, signal)) return;
   for (let attempt = 0; attempt < SWAP_ATTEMPTS; attempt++) {
     const stored = await store.read(key, signal);
     const text = change(stored?.text);
@@ -216,4 +213,18 @@ async function swapUntil(
     place: store.address(key),
     fix: "Let only one project run this flow into this place.",
   });
+}
+
+/**
+ * As swapUntil, but first as if nothing were there. Mostly that is so, and S3 answers a look at what is not there with
+ * AccessDenied to who may not list: a writer that only appends needs no such right.
+ */
+async function createOrSwap(
+  store: FileStore,
+  key: string,
+  signal: AbortSignal,
+  change: (stored: string | undefined) => string,
+): Promise<void> {
+  if (await store.swap(key, change(undefined), undefined, signal)) return;
+  await swapUntil(store, key, signal, change);
 }

@@ -1,5 +1,9 @@
-import { type FileHandle, open } from "node:fs/promises";
+import { createReadStream } from "node:fs";
+import { type FileHandle, open, rm } from "node:fs/promises";
 import { constants, crc32, deflateRaw } from "node:zlib";
+import { throwIfCancelled } from "../contracts/index.js";
+import { fileError } from "./failure.js";
+import { DEFAULT_GZIP_LEVEL } from "./options.js";
 
 /*
  * One gzip member, compressed in parallel on node's thread pool the way pigz does it: blocks of fixed size are
@@ -100,6 +104,30 @@ export class GzipFile {
     let done = 0;
     while (done < bytes.length) done += (await this.#file.write(bytes, done)).bytesWritten;
     this.#written += bytes.length;
+  }
+}
+
+/** A file as gzip under another name; the first is deleted. Resolves to the size of the second. */
+export async function gzipFile(
+  from: string,
+  to: string,
+  level: number = DEFAULT_GZIP_LEVEL,
+  signal?: AbortSignal,
+): Promise<number> {
+  try {
+    const gzip = await GzipFile.create(to, level);
+    try {
+      for await (const bytes of createReadStream(from, { highWaterMark: BLOCK_BYTES })) {
+        throwIfCancelled(signal);
+        await gzip.write(bytes);
+      }
+      return await gzip.end();
+    } finally {
+      await gzip.close();
+      await rm(from, { force: true });
+    }
+  } catch (error) {
+    throw fileError(error, to);
   }
 }
 

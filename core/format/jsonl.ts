@@ -30,7 +30,10 @@ export async function writeJsonl(request: JsonlRequest): Promise<WrittenText> {
     if (compression === "none") return await writePlain(request, path);
     const plain = `${path}.plain`;
     const { records, longestLine } = await writePlain(request, plain);
-    return { records, bytes: await compressZstd({ from: plain, to: path, records, longestLine }, request.signal) };
+    return {
+      records,
+      bytes: await compressZstd({ from: plain, to: path, records, longestLine }, request.signal),
+    };
   } catch (error) {
     throw fileError(error, path);
   }
@@ -99,14 +102,16 @@ async function compressZstd(
 ): Promise<number> {
   const { sharedDuckdb } = await import("./duckdb.js");
   const duckdb = await sharedDuckdb();
-  // DuckDB reserves 16 times the longest line it is told to expect.
-  const lines = `read_csv(${quoteLiteral(from)}, columns = {'line': 'VARCHAR'}, delim = '\\0', quote = '', escape = '', header = false, auto_detect = false, max_line_size = ${longestLine + 1})`;
+  // Without a buffer size DuckDB reserves 16 times the longest line it is told to expect.
+  const lines = `read_csv(${quoteLiteral(from)}, columns = {'line': 'VARCHAR'}, delim = '\\0', quote = '', escape = '', header = false, auto_detect = false, max_line_size = ${longestLine + 1}, buffer_size = ${Math.max(4 * 1024 * 1024, 2 * longestLine)}, parallel = false)`;
   const sql = `COPY (SELECT line FROM ${lines}) TO ${quoteLiteral(to)} (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\\0', COMPRESSION zstd)`;
   try {
     const rows = await duckdb.exclusive(() => duckdb.query(sql, { signal }));
     const copied = Number(rows[0]?.Count);
     if (copied !== records)
-      throw new InvariantError("FORMAT_ROW_COUNT", `${records} lines became ${copied} in ${to}`, { place: to });
+      throw new InvariantError("FORMAT_ROW_COUNT", `${records} lines became ${copied} in ${to}`, {
+        place: to,
+      });
   } catch (error) {
     throw duckdbError(error, to);
   } finally {

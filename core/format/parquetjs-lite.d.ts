@@ -1,12 +1,10 @@
-/** The parts of parquetjs-lite 0.8.7 that the portable writer uses; the package has no types of its own. */
+/*
+ * The parts of parquetjs-lite 0.8.7 that the portable writer uses; the package has no types of its own. It is CommonJS,
+ * so all of a module is its default export.
+ */
 declare module "parquetjs-lite" {
-  /** A column's description, once built into a schema. */
-  interface ParquetField {
-    readonly path: readonly string[];
-  }
   class ParquetSchema {
     constructor(fields: Record<string, ParquetColumn>);
-    readonly fieldList: readonly ParquetField[];
   }
   interface ParquetColumn {
     readonly type: string;
@@ -42,37 +40,51 @@ declare module "parquetjs-lite" {
     setRowGroupSize(rows: number): void;
     close(): Promise<void>;
   }
+  const parquet: {
+    readonly ParquetSchema: typeof ParquetSchema;
+    readonly ParquetEnvelopeWriter: typeof ParquetEnvelopeWriter;
+    readonly ParquetWriter: typeof ParquetWriter;
+  };
+  export default parquet;
 }
 
 /** The table of types; entries may be added. */
 declare module "parquetjs-lite/lib/types.js" {
-  export const PARQUET_LOGICAL_TYPES: Record<
-    string,
-    { primitiveType: string; originalType?: string; toPrimitive: (value: unknown) => unknown }
-  >;
+  interface ParquetType {
+    readonly primitiveType: string;
+    readonly originalType?: string;
+    readonly toPrimitive: (value: unknown) => unknown;
+  }
+  const types: { readonly PARQUET_LOGICAL_TYPES: Record<string, ParquetType> };
+  export default types;
 }
 
 declare module "parquetjs-lite/lib/util.js" {
-  export function serializeThrift(message: object): Buffer;
+  const util: { serializeThrift(message: object): Buffer };
+  export default util;
 }
 
 /** Thrift classes generated from parquet.thrift; constructors take a struct's fields. */
 declare module "parquetjs-lite/gen-nodejs/parquet_types.js" {
   type Struct = new (fields?: Record<string, unknown>) => object;
-  export const FileMetaData: Struct;
-  export const SchemaElement: Struct;
-  export const LogicalType: Struct;
-  export const StringType: Struct;
-  export const DecimalType: Struct;
-  export const DateType: Struct;
-  export const TimestampType: Struct;
-  export const TimeUnit: Struct;
-  export const MicroSeconds: Struct;
-  export const JsonType: Struct;
-  export const Type: Record<
-    "BOOLEAN" | "INT32" | "INT64" | "DOUBLE" | "BYTE_ARRAY" | "FIXED_LEN_BYTE_ARRAY",
-    number
-  >;
-  export const ConvertedType: Record<"UTF8" | "DECIMAL" | "DATE" | "TIMESTAMP_MICROS" | "JSON", number>;
-  export const FieldRepetitionType: Record<"OPTIONAL", number>;
+  type StructName =
+    | "FileMetaData"
+    | "SchemaElement"
+    | "LogicalType"
+    | "StringType"
+    | "DecimalType"
+    | "DateType"
+    | "TimestampType"
+    | "TimeUnit"
+    | "MicroSeconds"
+    | "JsonType";
+  type TypeName = "BOOLEAN" | "INT32" | "INT64" | "DOUBLE" | "BYTE_ARRAY" | "FIXED_LEN_BYTE_ARRAY";
+  const thrift: Readonly<Record<StructName, Struct>> & {
+    readonly Type: Readonly<Record<TypeName, number>>;
+    readonly ConvertedType: Readonly<
+      Record<"UTF8" | "DECIMAL" | "DATE" | "TIMESTAMP_MICROS" | "JSON", number>
+    >;
+    readonly FieldRepetitionType: Readonly<Record<"OPTIONAL", number>>;
+  };
+  export default thrift;
 }

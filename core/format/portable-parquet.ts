@@ -143,11 +143,11 @@ const CODEC = { none: "UNCOMPRESSED", gzip: "GZIP", snappy: "SNAPPY", zstd: unde
 
 /** parquetjs-lite, loaded at first use. */
 async function loadLibrary() {
-  const parquet = await import("parquetjs-lite");
-  const { PARQUET_LOGICAL_TYPES } = await import("parquetjs-lite/lib/types.js");
-  const { serializeThrift } = await import("parquetjs-lite/lib/util.js");
-  const thrift = await import("parquetjs-lite/gen-nodejs/parquet_types.js");
-  PARQUET_LOGICAL_TYPES[RAW_INT64] = {
+  const { default: parquet } = await import("parquetjs-lite");
+  const { default: types } = await import("parquetjs-lite/lib/types.js");
+  const { default: util } = await import("parquetjs-lite/lib/util.js");
+  const { default: thrift } = await import("parquetjs-lite/gen-nodejs/parquet_types.js");
+  types.PARQUET_LOGICAL_TYPES[RAW_INT64] = {
     primitiveType: "INT64",
     originalType: RAW_INT64,
     toPrimitive: (value) => value,
@@ -198,7 +198,7 @@ async function loadLibrary() {
         for (const [index, column] of group.columns.entries())
           column.meta_data.path_in_schema = [this.fields[index]?.name ?? ""];
       }
-      const footer = serializeThrift(
+      const footer = util.serializeThrift(
         new thrift.FileMetaData({
           version: 1,
           schema: [

@@ -84,13 +84,26 @@ function skipSpace(line: Buffer, from: number): number {
   return at;
 }
 
+/** Bytes of a string looked at one by one; the native search pays off for longer ones only. */
+const SHORT = 24;
+
 /** Index behind the closing quote of the string that opens at `from`. */
 function stringEnd(line: Buffer, from: number): number {
   let at = from + 1;
   for (;;) {
-    const byte = line[at];
-    if (byte === QUOTE || byte === undefined) return at + 1;
-    at += byte === BACKSLASH ? 2 : 1;
+    const near = at + SHORT;
+    while (at < near) {
+      const byte = line[at];
+      if (byte === QUOTE || byte === undefined) return at + 1;
+      at += byte === BACKSLASH ? 2 : 1;
+    }
+    const quote = line.indexOf(QUOTE, at);
+    if (quote < 0) return line.length + 1;
+    // Backslashes in an odd number before it escape the quote.
+    let before = quote;
+    while (before > at && line[before - 1] === BACKSLASH) before--;
+    if ((quote - before) % 2 === 0) return quote + 1;
+    at = quote + 1;
   }
 }
 

@@ -177,8 +177,9 @@ export class Lane {
   }
 
   #leave({ place, row }: Found): void {
-    if (this.#tables.ready.remove(placeKey(this.id, place))) this.totals.ready -= 1;
-    else if (this.#tables.hidden.remove(hiddenKey(this.id, row.visibleAt, place)))
+    // A message that was never hidden is ready; any other is looked for where it was put last.
+    if (row.visibleAt > 0 && this.#tables.hidden.remove(hiddenKey(this.id, row.visibleAt, place)))
       this.totals[row.delayed ? "delayed" : "inFlight"] -= 1;
+    else if (this.#tables.ready.remove(placeKey(this.id, place))) this.totals.ready -= 1;
   }
 }

@@ -280,7 +280,8 @@ class Run {
       await lane.deliver();
     } catch (error) {
       lane.failure = error;
-      this.#host.log.warn("sink gave up", { target: lane.writer.target, error: runError(error).message });
+      if (!this.#signal.aborted)
+        this.#host.log.warn("sink gave up", { target: lane.writer.target, error: runError(error).message });
       // Whoever must act on a ConfigError or AuthError will not have acted by the next page.
       if (!(error instanceof SluiceError) || error.kind !== "transient") this.#stop.abort();
     }

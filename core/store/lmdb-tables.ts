@@ -49,11 +49,11 @@ export class LmdbTables implements Tables {
   }
 
   json<V>(name: string): Table<V> {
-    return new LmdbTable<V>(this.#open<V>(name, "json"));
+    return new LmdbTable<V>(this.#open<V>(name, "json"), () => this.#throwUnlessWriting());
   }
 
   bytes(name: string): Table<Buffer> {
-    return new LmdbTable<Buffer>(this.#open<Buffer>(name, "binary"));
+    return new LmdbTable<Buffer>(this.#open<Buffer>(name, "binary"), () => this.#throwUnlessWriting());
   }
 
   read<T>(work: () => T): T {
@@ -177,6 +177,12 @@ export class LmdbTables implements Tables {
     this.#onGrowth(size);
   }
 
+  /** Without this, lmdb-js would make a transaction of its own, one commit for every value. */
+  #throwUnlessWriting(): void {
+    if (!this.#writing)
+      throw new InvariantError("NO_TRANSACTION", "a table was changed outside a transaction");
+  }
+
   #throwIfClosed(): void {
     if (this.#closed) throw new InvariantError("ENVIRONMENT_CLOSED", "the environment was closed before");
   }
@@ -184,9 +190,11 @@ export class LmdbTables implements Tables {
 
 class LmdbTable<V> implements Table<V> {
   readonly #database: Database<V, Key>;
+  readonly #beforeChange: () => void;
 
-  constructor(database: Database<V, Key>) {
+  constructor(database: Database<V, Key>, beforeChange: () => void) {
     this.#database = database;
+    this.#beforeChange = beforeChange;
   }
 
   get(key: Buffer): V | undefined {
@@ -198,10 +206,12 @@ class LmdbTable<V> implements Table<V> {
   }
 
   put(key: Buffer, value: V): void {
+    this.#beforeChange();
     this.#database.putSync(key, value);
   }
 
   remove(key: Buffer): boolean {
+    this.#beforeChange();
     return this.#database.removeSync(key);
   }
 

@@ -101,8 +101,7 @@ class MemoryTable<V> implements Table<V> {
   remove(key: Buffer): boolean {
     const name = text(key);
     const before = this.#map.get(name);
-    if (!before) return false;
-    this.#record(() => this.#map.set(name, before));
+    this.#record(() => before && this.#map.set(name, before));
     return this.#map.delete(name);
   }
 

@@ -312,6 +312,13 @@ export function queueContract(
         expect(await receive()).toEqual([]);
       });
 
+      it("does not bring back what has expired when the period is raised", async () => {
+        await send("gone");
+        await clock.advance(RETENTION_S * 1000);
+        await queues.setQueueAttributes("q", { MessageRetentionPeriod: 2 * RETENTION_S });
+        expect(counts()).toEqual([0, 0, 0]);
+      });
+
       it("keeps up with a backlog that expires at once", async () => {
         for (let i = 0; i < 60; i++) await send(...Array.from({ length: 10 }, (_, k) => `${i}-${k}`));
         await clock.advance(1_000);
@@ -732,6 +739,14 @@ export function queueContract(
           code: "InvalidMessageContents",
         });
         await expect(queues.stage("")).rejects.toMatchObject({ code: "MissingParameter" });
+      });
+
+      it("refuses a body of more than 2 GB", async () => {
+        // Never touched, so no memory is used: the length alone is looked at.
+        await expect(queues.stage(Buffer.allocUnsafeSlow(2_000_000_001))).rejects.toMatchObject({
+          kind: "record",
+          code: "BODY_TOO_LARGE",
+        });
       });
 
       it("does not discard a body that a message has", async () => {

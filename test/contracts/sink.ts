@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   CancelledError,
-  type FinishedRun,
   type Load,
   type LoadReceipt,
   ORDER_COLUMN,
@@ -12,63 +11,26 @@ import {
   type Value,
   type WriteMode,
 } from "../../core/contracts/index.js";
-import { canonicalRow, EDGE_RECORDS, loadOf, plainRecord, type Row, SCHEMA, sorted } from "./sample.js";
+import {
+  eachStep,
+  finished,
+  ID_SCHEMA,
+  type Interruption,
+  type RefusalCase,
+  records,
+  type SinkFeatures,
+  type SinkFixture,
+  settled,
+  type TargetOptions,
+} from "./fixture.js";
+import { replaceContract } from "./replace.js";
+import { canonicalRow, EDGE_RECORDS, loadOf, plainRecord, SCHEMA, sorted } from "./sample.js";
 
-export interface SinkFeatures {
-  readonly kind: "files" | "table";
-  readonly writeModes: readonly WriteMode[];
-  /** partitionBy works. */
-  readonly partitions: boolean;
-}
-
-export interface TargetOptions {
-  /** Path or table, made of `a-z0-9_`; every test has its own. */
-  readonly name: string;
-  readonly write: WriteMode;
-  readonly key?: readonly string[];
-  readonly partitionBy?: readonly string[];
-}
-
-/** Ends a call at a step of its work towards the outside, as a kill would. */
-export interface Interruption {
-  /** Aborted at the strike. */
-  readonly signal: AbortSignal;
-  /** The step was reached. */
-  struck(): boolean;
-  /** The outside works again. */
-  lift(): void;
-}
-
-export interface RefusalCase {
-  readonly title: string;
-  /** Breaks the outside; returns what mends it. */
-  readonly arm: () => (() => void) | Promise<() => void>;
-  readonly kind: SluiceError["kind"];
-  readonly code: string;
-}
-
-export interface SinkFixture {
-  readonly features: SinkFeatures;
-  /** A connection as a newly started process has it. The suite closes it. */
-  connect(): Sink;
-  /** A parsed target. */
-  target(options: TargetOptions): unknown;
-  /** All rows that a reader finds in the target now, by other means than the sink's own; `[]` when it does not exist. */
-  rows(name: string, schema: Schema): Promise<Row[]>;
-  /**
-   * From the `step`-th operation on (0-based), either `before` it is applied or `after`, nothing reaches the outside
-   * any more and the signal aborts. Undefined: the fixture cannot, with the reason in `whyNotInterrupted`.
-   */
-  interrupt?(step: number, when: "before" | "after"): Interruption;
-  readonly whyNotInterrupted?: string;
-  readonly refusals?: readonly RefusalCase[];
-  close(): Promise<void>;
-}
+export type { Interruption, RefusalCase, SinkFeatures, SinkFixture, TargetOptions };
+export { finished };
 
 const RUN_1 = "20260101T000000000Z-0001";
 const RUN_2 = "20260102T000000000Z-0002";
-const RUN_3 = "20260103T000000000Z-0003";
-const STEPS_AT_MOST = 500;
 
 /** What every sink must keep. `make` is called once. */
 export function sinkContract(name: string, make: () => Promise<SinkFixture>): void {
@@ -270,102 +232,8 @@ export function sinkContract(name: string, make: () => Promise<SinkFixture>): vo
       ]);
     });
 
-    describe("replace", () => {
-      const flow = "accounts";
-      const write3 = async (target: string, run: string, generation: string, from: number, to: number) => {
-        const writer = open({ name: target, write: "replace" }, flow);
-        const load = loadOf(records(from, to), { run, generation, flow });
-        const receipt = await write(writer, load);
-        return { load, receipt };
-      };
-      const finish = (target: string, run: FinishedRun, aborted = signal()) =>
-        open({ name: target, write: "replace" }, run.flow).finish(run, aborted);
-
-      test("a complete generation takes the place of the one before, once, and twice", async (context) => {
-        needs("replace", context.skip);
-        const target = freshName();
-        await finish(target, finished(RUN_1, RUN_1, true, [await write3(target, RUN_1, RUN_1, 1, 3)]));
-        expect(await ids(target)).toEqual([1, 2, 3]);
-        const second = finished(RUN_2, RUN_2, true, [await write3(target, RUN_2, RUN_2, 3, 5)]);
-        await finish(target, second);
-        await finish(target, second);
-        expect(await ids(target)).toEqual([3, 4, 5]);
-      });
-
-      test("an unfinished generation replaces nothing; the run that resumes it does", async (context) => {
-        needs("replace", context.skip);
-        const target = freshName();
-        await finish(target, finished(RUN_1, RUN_1, true, [await write3(target, RUN_1, RUN_1, 1, 3)]));
-        await finish(target, finished(RUN_2, RUN_2, false, [await write3(target, RUN_2, RUN_2, 11, 12)]));
-        const before = await ids(target);
-        expect(before.filter((id) => id < 10)).toEqual([1, 2, 3]);
-        await finish(target, finished(RUN_3, RUN_2, true, [await write3(target, RUN_3, RUN_2, 13, 14)]));
-        expect(await ids(target)).toEqual([11, 12, 13, 14]);
-      });
-
-      test("a run that was killed before its finish is part of the generation all the same", async (context) => {
-        needs("replace", context.skip);
-        const target = freshName();
-        await finish(target, finished(RUN_1, RUN_1, true, [await write3(target, RUN_1, RUN_1, 1, 3)]));
-        await write3(target, RUN_2, RUN_2, 11, 12);
-        await finish(target, finished(RUN_3, RUN_2, true, [await write3(target, RUN_3, RUN_2, 13, 14)]));
-        expect(await ids(target)).toEqual([11, 12, 13, 14]);
-      });
-
-      test("a generation given up halfway goes with the next one that completes", async (context) => {
-        needs("replace", context.skip);
-        const target = freshName();
-        await finish(target, finished(RUN_1, RUN_1, true, [await write3(target, RUN_1, RUN_1, 1, 3)]));
-        await write3(target, RUN_2, RUN_2, 11, 12);
-        await finish(target, finished(RUN_3, RUN_3, true, [await write3(target, RUN_3, RUN_3, 21, 22)]));
-        expect(await ids(target)).toEqual([21, 22]);
-      });
-
-      test("a complete generation without rows leaves nothing", async (context) => {
-        needs("replace", context.skip);
-        const target = freshName();
-        await finish(target, finished(RUN_1, RUN_1, true, [await write3(target, RUN_1, RUN_1, 1, 3)]));
-        const writer = open({ name: target, write: "replace" }, flow);
-        await prepare(writer, loadOf([], { run: RUN_2 }));
-        await writer.finish(finished(RUN_2, RUN_2, true, []), signal());
-        expect(await ids(target)).toEqual([]);
-      });
-
-      test("a finish interrupted at any step, then repeated, swaps whole", async (context) => {
-        needs("replace", context.skip);
-        const interrupt = fixture.interrupt?.bind(fixture);
-        if (interrupt === undefined)
-          return context.skip(fixture.whyNotInterrupted ?? "cannot be interrupted");
-        for (const when of ["before", "after"] as const) {
-          await eachStep(interrupt, when, async (interruption) => {
-            const target = freshName();
-            await finish(target, finished(RUN_1, RUN_1, true, [await write3(target, RUN_1, RUN_1, 1, 3)]));
-            const second = finished(RUN_2, RUN_2, true, [await write3(target, RUN_2, RUN_2, 4, 6)]);
-            const strike = interruption();
-            await settled(finish(target, second, strike.signal));
-            strike.lift();
-            const between = await ids(target);
-            expect(between).toEqual(expect.arrayContaining([4, 5, 6]));
-            await finish(target, second);
-            expect(await ids(target)).toEqual([4, 5, 6]);
-            return strike.struck();
-          });
-        }
-      });
-
-      test("leaves the rows of another flow in the same place alone", async (context) => {
-        needs("replace", context.skip);
-        if (fixture.features.kind !== "files") return context.skip("a table has one flow");
-        const target = freshName();
-        const other = loadOf(records(100, 101), { flow: "contacts" });
-        const writer = open({ name: target, write: "replace" }, "contacts");
-        const receipt = await write(writer, other);
-        await writer.finish(finished(RUN_1, RUN_1, true, [{ load: other, receipt }]), signal());
-        await finish(target, finished(RUN_1, RUN_1, true, [await write3(target, RUN_1, RUN_1, 1, 1)]));
-        await finish(target, finished(RUN_2, RUN_2, true, [await write3(target, RUN_2, RUN_2, 2, 2)]));
-        expect(await ids(target)).toEqual([2, 100, 101]);
-      });
-    });
+    describe("replace", () =>
+      replaceContract(() => fixture, { open, prepare, write, ids, freshName, needs }));
 
     test("finishing a run is harmless when repeated, and without any load", async () => {
       const target = freshName();
@@ -428,56 +296,4 @@ export function sinkContract(name: string, make: () => Promise<SinkFixture>): vo
       }
     });
   });
-}
-
-const ID_SCHEMA: Schema = { fields: [{ name: "id", type: "integer" }] };
-
-function records(from: number, to: number): Record<string, Value>[] {
-  return Array.from({ length: to - from + 1 }, (_, at) => plainRecord(from + at));
-}
-
-/** The engine's account of a run, from what was written in it. */
-export function finished(
-  run: string,
-  generation: string,
-  complete: boolean,
-  written: readonly { readonly load: Load; readonly receipt: LoadReceipt }[],
-): FinishedRun {
-  return {
-    run,
-    generation,
-    complete,
-    flow: written[0]?.load.flow ?? "accounts",
-    loads: written.map(({ load }) => load.id),
-    files: written.flatMap(({ receipt }) => receipt.files),
-    records: written.reduce((sum, { receipt }) => sum + receipt.records, 0),
-    startedAt: `${run.slice(0, 4)}-${run.slice(4, 6)}-${run.slice(6, 8)}T00:00:00.000Z`,
-    endedAt: `${run.slice(0, 4)}-${run.slice(4, 6)}-${run.slice(6, 8)}T00:01:00.000Z`,
-  };
-}
-
-/** Runs `attempt` with an interruption at step 0, 1, 2, ... until one is not reached any more. */
-async function eachStep(
-  interrupt: (step: number, when: "before" | "after") => Interruption,
-  when: "before" | "after",
-  attempt: (interruption: () => Interruption) => Promise<boolean>,
-): Promise<void> {
-  for (let step = 0; step < STEPS_AT_MOST; step++) {
-    try {
-      if (!(await attempt(() => interrupt(step, when)))) {
-        expect(step, "a call that reaches the outside has steps").toBeGreaterThan(0);
-        return;
-      }
-    } catch (error) {
-      throw new Error(`interrupted ${when} step ${step}: ${error instanceof Error ? error.message : error}`, {
-        cause: error,
-      });
-    }
-  }
-  throw new Error(`more than ${STEPS_AT_MOST} steps`);
-}
-
-/** An interrupted call may fail or may have come through; both are fine. */
-async function settled(call: Promise<unknown>): Promise<void> {
-  await Promise.allSettled([call]);
 }

@@ -1,10 +1,7 @@
 import { inspect } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { z } from "zod";
 import {
   type ConnectorContext,
-  ExactNumber,
-  type Field,
   type Page,
   type ReadRequest,
   SluiceError,
@@ -18,6 +15,7 @@ import { LogSpy } from "../core/http/log-spy.js";
 import { PatientClock } from "../core/http/patient-clock.js";
 import { seededRandom } from "../seeded-random.js";
 import { SourceLedger } from "./source-ledger.js";
+import { fits, requiredPaths, undescribed, without } from "./source-schema.js";
 
 /** Troubles of the other side that every source must bring into the right class. */
 export const SOURCE_FAULTS = {
@@ -390,85 +388,4 @@ export function sourceContract(name: string, start: (clock: PatientClock) => Pro
       }
     });
   });
-}
-
-function fits(field: Field, value: Value): boolean {
-  if (value === null) return true;
-  switch (field.type) {
-    case "string":
-      return typeof value === "string" && (field.length === undefined || value.length <= field.length);
-    case "integer":
-      return Number.isInteger(value) || (value instanceof ExactNumber && /^-?\d+$/.test(value.text));
-    case "decimal":
-    case "double":
-      return (typeof value === "number" && Number.isFinite(value)) || value instanceof ExactNumber;
-    case "boolean":
-      return typeof value === "boolean";
-    case "date":
-      return typeof value === "string" && /^\d{4}-\d\d-\d\d$/.test(value);
-    case "timestamp":
-      return typeof value === "string" && !Number.isNaN(Date.parse(value.replace(/\+0000$/, "Z")));
-    case "json":
-      return true;
-  }
-}
-
-/** Paths of the keys that this config has and its schema demands. */
-function requiredPaths(config: Readonly<Record<string, unknown>>, schema: z.ZodType): string[][] {
-  const found: string[][] = [];
-  const visit = (node: JsonSchema, value: unknown, path: string[]) => {
-    if (typeof value !== "object" || value === null) return;
-    const branches = [node, ...(node.anyOf ?? []), ...(node.oneOf ?? [])].filter((branch) =>
-      isFor(branch, value),
-    );
-    for (const branch of branches) {
-      for (const key of branch.required ?? []) if (key in value) found.push([...path, key]);
-      for (const [key, inner] of Object.entries(branch.properties ?? {})) {
-        visit(inner, Reflect.get(value, key), [...path, key]);
-      }
-    }
-  };
-  visit(z.toJSONSchema(schema, { io: "input" }) as JsonSchema, config, []);
-  return found;
-}
-
-interface JsonSchema {
-  readonly required?: readonly string[];
-  readonly properties?: Readonly<Record<string, JsonSchema>>;
-  readonly anyOf?: readonly JsonSchema[];
-  readonly oneOf?: readonly JsonSchema[];
-  readonly const?: unknown;
-  readonly description?: string;
-}
-
-/** Of a union told apart by constants, only the branch of this value. */
-function isFor(branch: JsonSchema, value: object): boolean {
-  return Object.entries(branch.properties ?? {}).every(
-    ([key, inner]) => inner.const === undefined || Reflect.get(value, key) === inner.const,
-  );
-}
-
-function without(
-  config: Readonly<Record<string, unknown>>,
-  path: readonly string[],
-): Record<string, unknown> {
-  const [key = "", ...rest] = path;
-  const copy = { ...config };
-  const inner = copy[key];
-  if (rest.length === 0) delete copy[key];
-  else if (typeof inner === "object" && inner !== null) copy[key] = without({ ...inner }, rest);
-  return copy;
-}
-
-function undescribed(schema: z.ZodType): string[] {
-  const missing: string[] = [];
-  const visit = (node: JsonSchema, path: string) => {
-    for (const [key, inner] of Object.entries(node.properties ?? {})) {
-      if (!inner.description) missing.push(`${path}${key}`);
-      visit(inner, `${path}${key}.`);
-    }
-    for (const branch of [...(node.anyOf ?? []), ...(node.oneOf ?? [])]) visit(branch, path);
-  };
-  visit(z.toJSONSchema(schema, { io: "input" }) as JsonSchema, "");
-  return missing;
 }

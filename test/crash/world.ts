@@ -116,7 +116,7 @@ export class CrashWorld {
       let timer: NodeJS.Timeout | undefined;
       if (killed < kills) {
         const usual = this.#usualMs.get(flow) ?? 2_500;
-        timer = setTimeout(() => process.child.kill("SIGKILL"), 100 + this.#random() * usual);
+        timer = setTimeout(() => process.child.kill("SIGKILL"), 250 + this.#random() * (usual - 150));
       }
       const exit = await process.exit;
       clearTimeout(timer);

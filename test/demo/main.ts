@@ -35,7 +35,7 @@ async function demo(): Promise<number> {
       if (code !== 0) return code;
     }
     const question = `SELECT o.stage, count(*) AS opportunities, round(sum(o.amount)) AS amount, count(DISTINCT a.Id) AS accounts
-FROM salesforce_opportunities_to_parquet o LEFT JOIN accounts a ON a.Name = o.account
+FROM salesforce_opportunities_to_parquet o LEFT JOIN accounts a ON a.Id = o.account_id
 GROUP BY o.stage ORDER BY amount DESC LIMIT 5`;
     const code = await stage.show("query", question);
     if (code !== 0) return code;

@@ -15,7 +15,8 @@ function outputStream(stream: WriteStream | NodeJS.WriteStream): OutputStream {
     },
     isTerminal: stream.isTTY === true,
     get columns() {
-      return stream.isTTY === true ? stream.columns : undefined;
+      // A terminal that does not know its size says 0.
+      return stream.isTTY === true && stream.columns > 0 ? stream.columns : undefined;
     },
     raw: stream,
   };
@@ -50,7 +51,7 @@ async function confirm(question: string): Promise<boolean> {
   const lines = createInterface({ input: process.stdin, output: process.stderr });
   // While it reads, readline takes Ctrl-C for itself.
   lines.once("SIGINT", () => process.kill(process.pid, "SIGINT"));
-  const left = new Promise<string>((resolve) => lines.once("close", () => resolve("no")));
+  const left = new Promise<string>((resolve) => lines.once("close", () => resolve("")));
   try {
     const answer = await Promise.race([lines.question(`${question} [y/N] `, { signal }), left]);
     return /^y(es)?$/i.test(answer.trim());

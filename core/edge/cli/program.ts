@@ -115,6 +115,15 @@ function refuseLater(argv: readonly string[]): void {
   }
 }
 
+const START = `
+Start here:
+  $ sluice init                  write a first project
+  $ sluice check                 connect and say what is missing
+  $ sluice run first-flow        move records
+  $ sluice query "from first_flow limit 10"
+
+\`sluice <command> --help\` has the options and examples of a command.`;
+
 type Choose = (command: Command, raw: Record<string, unknown>) => void;
 
 function buildProgram(context: CommandContext, choose: Choose) {
@@ -139,6 +148,7 @@ function buildProgram(context: CommandContext, choose: Choose) {
       ...(shell.stdout.columns === undefined ? {} : { getOutHelpWidth: () => shell.stdout.columns ?? 80 }),
     });
   addGlobals(program);
+  program.addHelpText("after", START);
   const groups = new Map<string, Commander>();
   for (const command of COMMANDS) {
     const [first = "", second] = command.name.split(" ");

@@ -13,6 +13,9 @@ import { quoteIdentifier, quoteLiteral } from "../../format/sql.js";
 import type { LandedFormat } from "./landed-files.js";
 
 const INTERRUPT_MS = 50;
+/** How long another process may go on writing to a database before it is left out. */
+const LOCKED_MS = 5_000;
+const LOCKED_POLL_MS = 100;
 
 /** A table or view that a query can name. */
 export interface QueryTable {
@@ -52,18 +55,28 @@ export class QueryDatabase {
   }
 
   /** Makes the tables of a DuckDB file readable as `<name>.<table>` and, where no other has the name, as `<table>`. */
-  async attach(name: string, file: string): Promise<void> {
+  async attach(name: string, file: string, signal: AbortSignal, clock: Clock): Promise<void> {
     const database = quoteIdentifier(name);
-    try {
-      await this.#connection.run(`ATTACH ${quoteLiteral(file)} AS ${database} (READ_ONLY)`);
-    } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      if (!/lock/i.test(message)) throw error;
-      throw new TransientError("DATABASE_IN_USE", `another process is writing to ${file}`, {
-        place: name,
-        fix: "Ask again when its run has ended.",
-        cause: error,
-      });
+    const until = clock.monotonicMs() + LOCKED_MS;
+    for (;;) {
+      try {
+        await this.#connection.run(`ATTACH ${quoteLiteral(file)} AS ${database} (READ_ONLY)`);
+        break;
+      } catch (error) {
+        if (!(error instanceof Error) || !/could not set lock/i.test(error.message)) throw error;
+        if (clock.monotonicMs() >= until) {
+          throw new TransientError(
+            "DATABASE_IN_USE",
+            `another process is writing to ${file}; ask again later`,
+            {
+              place: name,
+              cause: error,
+            },
+          );
+        }
+      }
+      // A run has the file open only while it writes a load.
+      await clock.sleep(LOCKED_POLL_MS, signal);
     }
     const schemas = await this.#connection.runAndReadAll(
       `SELECT DISTINCT schema_name, table_name FROM (
@@ -74,6 +87,8 @@ export class QueryDatabase {
     const found = new Set<string>();
     for (const [schema, table] of schemas.getRowsJson()) {
       found.add(String(schema));
+      // The sink's own ledger can be asked, and is not what people look for.
+      if (String(table).startsWith("_sluice_")) continue;
       const path = schema === "main" ? [table] : [schema, table];
       this.tables.push({ name: path.map((part) => plainIdentifier(String(part))).join("."), origin: name });
     }
@@ -92,6 +107,11 @@ export class QueryDatabase {
       csv: `read_csv(${list}, header = true, all_varchar = true, union_by_name = true, hive_partitioning = false)`,
     }[format];
     await this.#connection.run(`CREATE VIEW memory.main.${quoteIdentifier(name)} AS SELECT * FROM ${read}`);
+    this.announce(name, origin);
+  }
+
+  /** A view that would be made if a query named it. */
+  announce(name: string, origin: string): void {
     this.tables.push({ name: plainIdentifier(name), origin });
   }
 

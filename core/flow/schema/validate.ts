@@ -10,11 +10,10 @@ export const RULES = ["notNull", "notZero", "notNegative", "numeric", "in", "mat
 export type RuleName = (typeof RULES)[number];
 
 /** The key that a rule needs besides field and rule. */
-const ARGUMENT = { in: "values", matches: "pattern", maxLength: "length" } as const;
-const EXAMPLE = {
-  in: "values: [Open, Closed]",
-  matches: "pattern: '^[A-Z]+$'",
-  maxLength: "length: 80",
+const ARGUMENT = {
+  in: { key: "values", example: "values: [Open, Closed]" },
+  matches: { key: "pattern", example: "pattern: '^[A-Z]+$'" },
+  maxLength: { key: "length", example: "length: 80" },
 } as const;
 
 export const validateRule = z
@@ -50,18 +49,16 @@ export const validateRule = z
     const fail = (key: string, message: string): void => {
       context.issues.push({ code: "custom", message, path: [key], input: entry, ...WHOLE });
     };
-    const needed =
-      entry.rule === "in" || entry.rule === "matches" || entry.rule === "maxLength"
-        ? ARGUMENT[entry.rule]
-        : undefined;
-    for (const key of Object.values(ARGUMENT))
-      if (key !== needed && entry[key] !== undefined)
-        return fail(key, `expected no "${key}" for rule ${entry.rule}`);
-    if (needed !== undefined && entry[needed] === undefined && entry.rule in EXAMPLE)
-      return fail(
-        "rule",
-        `expected "${needed}" beside rule ${entry.rule}, such as ${EXAMPLE[entry.rule as keyof typeof EXAMPLE]}`,
-      );
+    const needed = Object.entries(ARGUMENT).find(([rule]) => rule === entry.rule)?.[1];
+    for (const { key } of Object.values(ARGUMENT))
+      if (key !== needed?.key && entry[key] !== undefined) {
+        fail(key, `expected no "${key}" for rule ${entry.rule}`);
+        return;
+      }
+    if (needed !== undefined && entry[needed.key] === undefined) {
+      fail("rule", `expected "${needed.key}" beside rule ${entry.rule}, such as ${needed.example}`);
+      return;
+    }
     if (entry.pattern !== undefined) {
       try {
         new RegExp(entry.pattern, "u");

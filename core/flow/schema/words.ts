@@ -11,11 +11,11 @@ export function expecting(what: string) {
 }
 
 export const nameMessage = (longest: number): string =>
-  `expected a name of at most ${longest} lower-case letters, digits, "-" and "_", beginning with a letter or digit`;
+  `expected a name of at most ${longest} lower-case letters, digits, "-" and "_", beginning with a letter or digit, never "--"`;
 
-/** Names of flows (40 characters) and connections (30): they become parts of queue names, keys and file names. */
+/** Names of flows (40 characters) and connections (30): they become parts of queue names (joined by `--`), keys and file names. */
 export function namePattern(longest: number): RegExp {
-  return new RegExp(`^[a-z0-9][a-z0-9_-]{0,${longest - 1}}$`);
+  return new RegExp(`^(?!.*--)[a-z0-9][a-z0-9_-]{0,${longest - 1}}$`);
 }
 
 export const connectionName = (description: string) =>

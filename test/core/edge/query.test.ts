@@ -1,9 +1,13 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { beforeEach, describe, expect, it } from "vitest";
 import type { SinkConnector } from "../../../core/contracts/index.js";
 import type { Connectors } from "../../../core/flow/types.js";
+import { projectRoot } from "../../root.js";
+import { VirtualClock } from "../../virtual-clock.js";
 import { account, fakeConnectors, type Org, orgOf } from "./fake-connectors.js";
 import { flowText, folderWith, settings } from "./project.js";
 import { type Outcome, runLine, type Setting } from "./shell.js";
@@ -117,7 +121,7 @@ describe("query over databases", () => {
     const instance = await DuckDBInstance.create(file);
     const connection = await instance.connect();
     await connection.run(
-      "create table accounts as select 1 as id; create schema sales; create table sales.deals as select 2 as id",
+      "create table accounts as select 1 as id; create table _sluice_loads as select 1; create schema sales; create table sales.deals as select 2 as id",
     );
     connection.closeSync();
     instance.closeSync();
@@ -153,6 +157,51 @@ describe("query over databases", () => {
   });
 });
 
+describe("query over a database that another process writes to", () => {
+  it("waits for its turn, and leaves it out when that takes too long", async () => {
+    const file = join(cwd, "busy.duckdb");
+    // DuckDB's lock is between processes, so another one has to hold it.
+    const holder = spawn(
+      process.execPath,
+      [
+        "--input-type=module",
+        "-e",
+        `import { DuckDBInstance } from "@duckdb/node-api";
+         const instance = await DuckDBInstance.create(process.argv[1]);
+         const connection = await instance.connect();
+         await connection.run("create table accounts as select 7 as id");
+         process.stdout.write("held");
+         process.stdin.on("data", () => { connection.closeSync(); instance.closeSync(); process.exit(); });`,
+        file,
+      ],
+      { cwd: projectRoot(), stdio: ["pipe", "pipe", "inherit"] },
+    );
+    const ended = once(holder, "close");
+    try {
+      await once(holder.stdout, "data");
+      const connectors = withSink(() => ({ databaseFile: file }));
+      const clock = new VirtualClock();
+      const refused = query("select 1 as one", { connectors, clock });
+      let answered = false;
+      refused.finally(() => {
+        answered = true;
+      });
+      while (!answered) await clock.advance(100);
+      const outcome = await refused;
+      expect(outcome.code).toBe(0);
+      expect(outcome.stderr).toBe(
+        `warning: files cannot be queried: another process is writing to ${file}; ask again later\n`,
+      );
+      const waiting = query("select id from accounts", { connectors, args: ["--json"] });
+      holder.stdin.write("release");
+      expect((await waiting).json()).toEqual([{ id: 7 }]);
+    } finally {
+      holder.kill();
+      await ended;
+    }
+  });
+});
+
 describe("query over files that only the connection can read", () => {
   /** Files land as `mem://bucket/<path>`; `download` gives them back. */
   function remote(downloaded: string[]): Connectors {
@@ -183,6 +232,8 @@ describe("query over files that only the connection can read", () => {
     mkdirSync(join(cwd, "landed"));
     await run({ connectors });
     expect((await query("select 1 as one", { connectors })).code).toBe(0);
+    const listed = await runLine(["query"], { cwd, connectors });
+    expect(listed.stdout).toMatch(/^big_accounts +files: 1 jsonl file, copied here when asked for$/m);
     expect(downloaded).toEqual([]);
     const outcome = await query("select count(*) as n from Big_Accounts", { connectors });
     expect(outcome.stdout).toContain(" n\n25\n");

@@ -195,11 +195,15 @@ describe("secrets", () => {
   test("resolve wherever text may stand, and print redacted under secret keys", () => {
     const loaded = project({ ...FILES, "flows/a.yaml": flowText("") }, ENV);
     expect(loaded.problems).toEqual([]);
-    const crm = loaded.connections.get("crm")?.config;
+    // Connectors parse what the user wrote with their own schema.
+    const crm = connectors.sources.get("crm")?.spec.configSchema.parse(loaded.connections.get("crm")?.config);
+    const lake = connectors.sinks
+      .get("files")
+      ?.spec.configSchema.parse(loaded.connections.get("lake")?.config);
     expect(crm).toMatchObject({ instanceUrl: "https://crm.example", pageSize: 500 });
     expect(crm).toHaveProperty("auth.accessToken", expect.any(Secret));
-    expect(loaded.connections.get("lake")?.config).toEqual({ path: "/data/out" });
-    expect(JSON.stringify([...loaded.connections.values()])).not.toContain("hunter2");
+    expect(lake).toEqual({ path: "/data/out" });
+    expect(JSON.stringify([crm, ...loaded.connections.values()])).not.toContain("hunter2");
     expect(inspect(loaded, { depth: 20 })).not.toContain("hunter2");
   });
 

@@ -56,7 +56,7 @@ const crm: SourceConnector = {
       deleted: z.enum(["include", "exclude"]).default("exclude").describe("Deleted records."),
     }),
     streams: "dynamic",
-    limits: "No limits.",
+    limits: "2,000 records per call.",
   },
   connect: neverConnected,
 };

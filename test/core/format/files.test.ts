@@ -254,6 +254,21 @@ describe("jsonl", () => {
     });
   });
 
+  test("zstd: lines of many megabytes", async () => {
+    const long = [
+      `{"text":"${"x".repeat(20_000_000)}"}`,
+      ...Array.from({ length: 9000 }, (_, n) => line({ whole: `${n}` })),
+    ];
+    await inFolder(async (dir) => {
+      const file = await single(loadOf(FIELDS, long, 500), dir, { format: "jsonl", compression: "zstd" });
+      expect(file.records).toBe(9001);
+      const [row] = await sql(
+        `SELECT sum(length(line))::INT AS n FROM read_csv('${file.path}', columns = {'line': 'VARCHAR'}, delim = '\\0', quote = '', escape = '', header = false, auto_detect = false, max_line_size = 30000000, buffer_size = 60000000)`,
+      );
+      expect(row).toEqual({ n: long.reduce((sum, text) => sum + text.length, 0) });
+    });
+  });
+
   test("zstd: the bytes that came", async () => {
     await inFolder(async (dir) => {
       const file = await single(loadOf(FIELDS, lines), dir, { format: "jsonl", compression: "zstd" });

@@ -91,7 +91,10 @@ async function register(
       const sink = connectSink(host, name);
       sinks.set(name, sink);
       if (sink.databaseFile !== undefined && existsSync(sink.databaseFile)) {
-        await orWarn(name, context, () => database.attach(name, sink.databaseFile ?? ""));
+        const file = sink.databaseFile;
+        await orWarn(name, context, () =>
+          database.attach(name, file, context.shell.signal, context.shell.clock),
+        );
       }
     }
     for (const flow of flowNames(project, host.environment)) {
@@ -100,18 +103,17 @@ async function register(
       const chosen = landed.find(({ local }) => local) ?? landed[0];
       if (chosen === undefined) continue;
       const name = viewName(flow);
+      const origin = `${chosen.connection}: ${plural(chosen.files.length, `${chosen.format} file`)}`;
       // A download is made only for a view that the query may name.
-      if (!chosen.local && !sql.toLowerCase().includes(name.toLowerCase())) continue;
+      if (!chosen.local && !sql.toLowerCase().includes(name.toLowerCase())) {
+        database.announce(name, `${origin}, copied here when asked for`);
+        continue;
+      }
       await orWarn(flow, context, async () => {
         const files = chosen.local
           ? chosen.files.map(({ path }) => path)
           : await download(chosen, sinks.get(chosen.connection), database.dir, context);
-        await database.view(
-          name,
-          chosen.format,
-          files,
-          `${chosen.connection}: ${plural(files.length, `${chosen.format} file`)}`,
-        );
+        await database.view(name, chosen.format, files, origin);
       });
     }
   } finally {

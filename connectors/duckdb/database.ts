@@ -5,8 +5,8 @@ import { type Duckdb, duckdbError, fileError, openDuckdb } from "../../core/form
 
 /*
  * Only one process may hold a DuckDB file: while one has it open, others cannot even read it. So a file is open only
- * while somebody works on it, and `sluice query` or another tool gets its turn between two loads; opening and closing
- * takes some 20 ms.
+ * while somebody works on it, and `sluice query` or another tool gets its turn between two loads. Opening and closing
+ * takes some 20 ms and gives back the memory that DuckDB keeps for an open file (415 MB after 14 loads, else 170).
  *
  * Inside one process DuckDB would open the same file twice without a word, and then two writers spoil it: all work on a
  * file goes through the one DatabaseFile of this process, one piece of work at a time.

@@ -116,7 +116,10 @@ export class Describer {
 function parse<T>(schema: z.ZodType<T>, body: unknown, what: string): T {
   const parsed = schema.safeParse(body);
   if (parsed.success) return parsed.data;
-  throw new TransientError("SALESFORCE_UNEXPECTED_ANSWER", `the description of ${what} has an unknown form`);
+  throw new TransientError("SALESFORCE_UNEXPECTED_ANSWER", `the description of ${what} has an unknown form`, {
+    place: `salesforce ${what}`,
+    fix: "Try again later, and check that instanceUrl is a Salesforce org.",
+  });
 }
 
 /** Salesforce's types and ours. Not listed: `base64`, which a query answers with a URL, and types of later versions. */

@@ -57,7 +57,7 @@ export class IdKeyset implements Keyset {
   take(records: readonly SourceRecord[]): Taken {
     const last = records.at(-1);
     if (last !== undefined) {
-      if (typeof last.Id !== "string") throw unplaced("Id");
+      if (typeof last.Id !== "string") throw unplaced("record", "Id");
       this.#id = last.Id;
     }
     return { records, info: {}, exact: true };
@@ -76,8 +76,8 @@ export class IdKeyset implements Keyset {
   }
 }
 
-function unplaced(what: string): TransientError {
-  return new TransientError("SALESFORCE_UNEXPECTED_ANSWER", `a record has no ${what} to place it by`);
+function unplaced(which: string, what: string): TransientError {
+  return new TransientError("SALESFORCE_UNEXPECTED_ANSWER", `a ${which} has no ${what} to place it by`);
 }
 
 /** Queries of one window are halved so often at most before anything is read again. */
@@ -136,7 +136,10 @@ export class WindowKeyset implements Keyset {
     let leastOfTail: SourceRecord | undefined;
     for (const record of records) {
       const value = record[field];
-      if (!isStamp(value)) throw unplaced(`${field} of the form 2026-10-01T12:00:00.000+0000`);
+      if (!isStamp(value)) {
+        const which = typeof record.Id === "string" ? `record (Id ${record.Id})` : "record";
+        throw unplaced(which, `${field} of the form 2026-10-01T12:00:00.000+0000`);
+      }
       if (value >= window.to) {
         beyond++;
         continue;
@@ -165,7 +168,7 @@ export class WindowKeyset implements Keyset {
 
   #placeOf(record: SourceRecord): Position {
     const { [this.#state.field]: value, Id: id } = record;
-    if (!isStamp(value) || typeof id !== "string") throw unplaced("Id");
+    if (!isStamp(value) || typeof id !== "string") throw unplaced("record", "Id");
     return { value, id };
   }
 

@@ -5,12 +5,14 @@ import {
   throwIfCancelled,
 } from "../../core/contracts/index.js";
 import type { QueryPage, SalesforceApi } from "./api.js";
+import { shapeRecords } from "./attributes.js";
 import { DEAD_LOCATOR, QUERY_TIMEOUT } from "./errors.js";
-import type { Keyset } from "./keyset.js";
-import { shapeRecords } from "./shape.js";
+import type { Keyset, Taken } from "./keyset.js";
 
 /** A query but for its place: the keyset knows that. */
 export interface Reading {
+  /** For errors: `salesforce Account`. */
+  readonly place: string;
   readonly api: SalesforceApi;
   /** The query that goes on behind the keyset's place. */
   readonly soql: (keyset: Keyset) => string;
@@ -73,7 +75,7 @@ class QueryPages {
 
   /** Ends with the failure that a new query may mend, or with undefined when all pages were read. */
   async *run(): AsyncGenerator<Page, TransientError | undefined> {
-    const { api, pageSize, parents, signal, soql } = this.#reading;
+    const { api, pageSize, signal, soql } = this.#reading;
     const keyset = this.#keyset;
     let coming: Promise<QueryPage> | undefined = api.query(soql(keyset), pageSize, signal);
     while (coming !== undefined) {
@@ -85,7 +87,7 @@ class QueryPages {
         throw error;
       }
       coming = this.#follow(page.next);
-      const { records, info, exact } = keyset.take(this.#once(shapeRecords(page.records, parents)));
+      const { records, info, exact } = this.#take(page.records);
       this.exact ||= exact && records.length > 0;
       this.pages++;
       const whole = page.next === undefined && keyset.isLast();
@@ -96,6 +98,17 @@ class QueryPages {
       }
     }
     return undefined;
+  }
+
+  #take(records: readonly unknown[]): Taken {
+    const { place, parents } = this.#reading;
+    try {
+      return this.#keyset.take(this.#once(shapeRecords(records, parents)));
+    } catch (error) {
+      if (!(error instanceof TransientError) || error.place !== undefined) throw error;
+      const fix = "Run the flow again: it resumes behind the last good page. If it stays, ask Salesforce.";
+      throw new TransientError(error.code, error.message, { place, fix, cause: error.cause });
+    }
   }
 
   #follow(next: string | undefined): Promise<QueryPage> | undefined {
@@ -122,6 +135,7 @@ class QueryPages {
       "SALESFORCE_REPEATED_PAGE",
       "Salesforce answered with a page that was read before",
       {
+        place: this.#reading.place,
         fix: "Run the flow again: it resumes behind the last record.",
       },
     );

@@ -47,6 +47,7 @@ export async function* readStream(context: ReadContext, request: ReadRequest): A
   throwIfCancelled(request.signal);
   const prepared = await prepare(context, request);
   const reading: Reading = {
+    place: `salesforce ${request.stream}`,
     api: context.api,
     soql: prepared.soql,
     pageSize: prepared.options.pageSize,

@@ -32,16 +32,20 @@ export async function resolvePath(
   path: string,
   signal: AbortSignal,
 ): Promise<ResolvedPath> {
+  const place = `salesforce ${object.name}`;
   const steps = path.split(".");
   const last = steps.pop() ?? "";
   if (steps.length > MAX_STEPS) {
-    throw new ConfigError("SALESFORCE_PATH_TOO_DEEP", `${path} climbs more than ${MAX_STEPS} relationships`);
+    throw new ConfigError("SALESFORCE_PATH_TOO_DEEP", `${path} climbs more than ${MAX_STEPS} relationships`, {
+      place,
+      fix: "Read the parent in a flow of its own.",
+    });
   }
   let parents: readonly DescribedObject[] = [object];
   let polymorphic = false;
   for (const step of steps) {
     const targets = new Set(
-      parents.flatMap((parent) => relationshipOf(parent, step, path).referenceTo ?? []),
+      parents.flatMap((parent) => relationshipOf(parent, step, path, place).referenceTo ?? []),
     );
     polymorphic ||= targets.size > 1;
     parents =
@@ -50,17 +54,18 @@ export async function resolvePath(
         : await Promise.all([...targets].map((target) => describer.object(target, signal)));
   }
   const field = commonField(parents, last) ?? (polymorphic ? ANY_PARENT.get(last) : undefined);
-  if (field === undefined) throw unknownField(parents, last, path);
+  if (field === undefined) throw unknownField(parents, last, path, place);
   const column = columnOf(field);
   if (column === undefined) {
     throw new ConfigError("SALESFORCE_FILE_FIELD", `${path} holds a file, which a query cannot read`, {
+      place,
       fix: "Leave it out of map.",
     });
   }
   return { field, column: { ...column, name: path }, certain: !polymorphic };
 }
 
-function relationshipOf(parent: DescribedObject, step: string, path: string): DescribedField {
+function relationshipOf(parent: DescribedObject, step: string, path: string, place: string): DescribedField {
   const lookups = [...parent.fields.values()].filter((field) => field.relationshipName);
   const found = lookups.find((field) => field.relationshipName === step);
   if (found !== undefined) return found;
@@ -69,6 +74,7 @@ function relationshipOf(parent: DescribedObject, step: string, path: string): De
     "SALESFORCE_UNKNOWN_RELATIONSHIP",
     `${parent.name} has no relationship ${step} (in ${path})`,
     {
+      place,
       fix: suggestion(
         step,
         known,
@@ -85,13 +91,19 @@ function commonField(parents: readonly DescribedObject[], name: string): Describ
   return found.every((field) => field !== undefined && field.type === first?.type) ? first : undefined;
 }
 
-function unknownField(parents: readonly DescribedObject[], name: string, path: string): ConfigError {
+function unknownField(
+  parents: readonly DescribedObject[],
+  name: string,
+  path: string,
+  place: string,
+): ConfigError {
   const known = parents.flatMap((parent) => [...parent.fields.keys()]);
   const where = parents.length === 1 ? parents[0]?.name : "every kind of parent";
   return new ConfigError(
     "SALESFORCE_UNKNOWN_FIELD",
     `${where} has no field ${name}${name === path ? "" : ` (in ${path})`}`,
     {
+      place,
       fix: suggestion(name, known, "Check its API name, and the field-level security of the user."),
     },
   );

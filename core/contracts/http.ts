@@ -13,17 +13,17 @@ export interface HttpRequest {
   /** False: a lost answer is not tried again, since the request may have been applied. Default: GET, HEAD, PUT, DELETE true. */
   readonly idempotent?: boolean;
   /**
-   * Changes the text of a good JSON answer before it is parsed: to drop what every record repeats, which is cheaper in
-   * the text than in the objects. Must leave numbers alone.
+   * Changes the bytes of a good JSON answer before they are decoded, in place if it likes: to drop what every record
+   * repeats, which costs less here than in the objects. Returns what is to be parsed.
    */
-  readonly rewriteJson?: (text: string) => string;
+  readonly rewriteJson?: (body: Buffer) => Buffer;
 }
 
 export interface HttpResponse {
   readonly status: number;
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string>>;
-  /** The whole body, unpacked; at most the client's `maxBodyBytes`. */
+  /** The whole body, unpacked; at most the client's `maxBodyBytes`. Its length is what came, whatever rewriteJson did. */
   readonly body: Buffer;
   /** The body as UTF-8 text. Invalid UTF-8 is a TransientError. */
   text(): string;

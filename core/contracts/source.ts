@@ -60,6 +60,11 @@ export interface ReadRequest {
    * inside its frozen window and then goes on to now.
    */
   readonly cursor: Value | undefined;
+  /**
+   * The cursor belongs to a read that the engine did not see the end of. A full read then goes on behind it even where
+   * its last page said that it was done: beginning anew would put every record into the same read twice.
+   */
+  readonly resumes?: boolean;
   /** Epoch ms; lower bound of the first run, `--from`. */
   readonly from?: number;
   /** Epoch ms, exclusive; `--to`. Default: now. */

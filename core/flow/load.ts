@@ -24,8 +24,14 @@ const MAX_FILE_BYTES = 1024 * 1024;
 type Kind = "file" | "folder" | "none";
 
 function kindOf(path: string): Kind {
-  const stats = statSync(path, { throwIfNoEntry: false });
-  return stats === undefined ? "none" : stats.isDirectory() ? "folder" : "file";
+  try {
+    const stats = statSync(path, { throwIfNoEntry: false });
+    return stats === undefined ? "none" : stats.isDirectory() ? "folder" : "file";
+  } catch (error) {
+    // Links in a circle, a folder on the way that may not be entered: reading it will say so.
+    if (error instanceof Error && "code" in error) return "file";
+    throw error;
+  }
 }
 
 function projectFileIn(folder: string): string | undefined {
@@ -81,11 +87,14 @@ function readYaml(
 
 /** Flow files of a folder in the order of their names; hidden files are left out. */
 function yamlFilesIn(folder: string): string[] {
-  return readdirSync(folder)
-    .filter((name) => /\.ya?ml$/.test(name) && !name.startsWith("."))
-    .sort()
-    .map((name) => join(folder, name))
-    .filter((path) => kindOf(path) === "file");
+  return (
+    readdirSync(folder)
+      .filter((name) => /\.ya?ml$/.test(name) && !name.startsWith("."))
+      .sort()
+      .map((name) => join(folder, name))
+      // A link that leads nowhere or in a circle is no reason to say nothing: reading it gives the reason.
+      .filter((path) => kindOf(path) !== "folder")
+  );
 }
 
 function flowFiles(

@@ -1,6 +1,7 @@
 /** flows/README.md and connectors/README.md: words kept by hand here, tables from the schemas. */
 import { DIVISION_DIGITS } from "./decimal.js";
 import { DEFAULT_PRECISION, DEFAULT_SCALE } from "./fit.js";
+import { markdownTable } from "./markdown.js";
 import { connectorReference, flowReference } from "./reference.js";
 import { MAX_DEPTH } from "./stringify.js";
 import type { Connectors } from "./types.js";
@@ -41,7 +42,7 @@ The first line gives completion and checks in editors that know YAML schemas.`;
 const MEANING = `## Secrets
 
 \`\${env:NAME}\` and \`\${file:path}\` may stand in any text of a flow file or of sluice.yaml; a relative path starts at the
-folder of that file, and one line break at the end of the file's content is left out. Under a key of type *secret* the
+folder of that file, and one line break at the end of the file's content is left out. Under a key of type _secret_ the
 value prints as \`[redacted]\` wherever it appears; under other keys (a host, a folder, a value to compare with) it is
 opened and may be shown. \`$\${\` is a plain \`\${\`.
 
@@ -50,7 +51,8 @@ opened and may be shown. \`$\${\` is a plain \`\${\`.
 A record goes through \`filter\`, \`map\` and \`validate\`, in this order. It ends up mapped, filtered (left out) or rejected.
 A rejected record is dead-lettered, dropped, or ends the run, as \`errors.onReject\` or the rule's \`onFail\` says; its reason
 names the rule and the value. Values of fields that the flow masks or hashes never appear in reasons.
-\`errors.maxRejected\` is 0 unless set: any rejection makes the exit code 4, and everything else is loaded all the same.
+\`errors.maxRejected\` sets how many may be rejected before the run fails with exit code 4 (unset: any number); everything else is
+loaded either way.
 
 **Null and missing.** A missing field is null. Null makes \`notEquals\`, \`notIn\`, \`notContains\` and \`isNull\` true and every other
 condition false; there is no third answer. Every mapped field stands in every record, as null where it has no value.
@@ -93,7 +95,7 @@ const CONNECTORS = `# Connectors
 
 One folder or file per outside system. A source reads, a sink writes; the line in \`index.ts\` is what makes a connector known to
 flows, \`sluice validate\`, the editor schema and this page. Every text may hold \`\${env:NAME}\` or \`\${file:path}\`; keys of type
-*secret* are redacted wherever they would be shown. Durations read \`10s\`, \`5m\`, \`1h\`, \`7d\`; sizes \`128MB\` or \`128MiB\`.`;
+_secret_ are redacted wherever they would be shown. Durations read \`10s\`, \`5m\`, \`1h\`, \`7d\`; sizes \`128MB\` or \`128MiB\`.`;
 
 /** A flow file of the folder, for the table of examples. */
 export interface Example {
@@ -102,10 +104,8 @@ export interface Example {
 }
 
 function exampleTable(examples: readonly Example[]): string {
-  const rows = examples.map(
-    ({ file, description }) => `| [${file}](${file}) | ${description.replaceAll("|", "\\|")} |`,
-  );
-  return ["| file | what it does |", "| --- | --- |", ...rows].join("\n");
+  const rows = examples.map(({ file, description }) => [`[${file}](${file})`, description]);
+  return markdownTable(["file", "what it does"], rows);
 }
 
 export function flowsPage(connectors: Connectors, examples: readonly Example[] = []): string {

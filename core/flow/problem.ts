@@ -3,16 +3,25 @@ import type { Problem } from "./types.js";
 
 /** `flows/a.yaml:3:5 source.stream: expected ...`. */
 export function formatProblem(problem: Problem): string {
-  const place = `${problem.file}:${problem.line}:${problem.column}`;
-  return `${problem.keyPath === "" ? place : `${place} ${problem.keyPath}`}: ${problem.message}`;
+  return `${placeText(problem)}: ${problem.message}`;
 }
 
-/** One error for all problems, one line each; `place` is that of the first. */
+/** `flows/a.yaml:3:5 source.stream`. */
+function placeText({ file, line, column, keyPath }: Problem): string {
+  const place = `${file}:${line}:${column}`;
+  return keyPath === "" ? place : `${place} ${keyPath}`;
+}
+
+/**
+ * One error for all problems: the first gives place and message, the others follow a line each. Found against the
+ * source's fields, which `sluice validate` does not ask for.
+ */
 export function problemsError(code: string, problems: readonly Problem[]): ConfigError {
-  const first = problems[0];
-  return new ConfigError(code, problems.map(formatProblem).join("\n"), {
-    ...(first === undefined ? {} : { place: `${first.file}:${first.line}:${first.column}` }),
-    fix: "Correct the lines named above; `sluice validate` checks them without running anything.",
+  const [first, ...others] = problems;
+  const lines = [...(first === undefined ? [] : [first.message]), ...others.map(formatProblem)];
+  return new ConfigError(code, lines.join("\n"), {
+    ...(first === undefined ? {} : { place: placeText(first) }),
+    fix: "Correct the flow; `sluice plan <flow>` checks it against the source without running it.",
   });
 }
 

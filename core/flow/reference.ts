@@ -1,15 +1,12 @@
 /** Reference pages out of the schemas: one table per object, one row per key. */
 import { isObject, type Json, type JsonObject, jsonSchemaOf } from "./json-schema.js";
+import { markdownTable } from "./markdown.js";
 import { flowFile } from "./schema/flow-file.js";
 import { projectFile } from "./schema/project-file.js";
 import type { Connectors } from "./types.js";
 
 const textOf = (value: Json | undefined): string => (typeof value === "string" ? value : "");
 const listOf = (value: Json | undefined): Json[] => (Array.isArray(value) ? value : []);
-
-/** A cell of a table: one line, no pipes, nothing that looks like HTML. */
-const cell = (text: string): string =>
-  text.replaceAll("|", "\\|").replaceAll(/\s+/g, " ").replaceAll("<", "\\<").trim();
 
 /** The definitions that `$ref` points to. */
 type Definitions = JsonObject;
@@ -69,7 +66,7 @@ interface Section {
 function sections(object: JsonObject, definitions: Definitions, section: Section): string[] {
   const properties = isObject(object.properties) ? object.properties : {};
   const required = listOf(object.required);
-  const rows: string[] = [];
+  const rows: string[][] = [];
   const inside: string[] = [];
   for (const [key, value] of Object.entries(properties)) {
     const json = resolved(value, definitions);
@@ -83,9 +80,7 @@ function sections(object: JsonObject, definitions: Definitions, section: Section
         ? ""
         : ` Default \`${String(fallback)}\`.`;
     const need = required.includes(key) ? "**required.** " : "";
-    rows.push(
-      `| \`${key}\` | ${cell(typeText(json, definitions))} | ${cell(`${need}${own}${shownDefault}`)} |`,
-    );
+    rows.push([`\`${key}\``, typeText(json, definitions), `${need}${own}${shownDefault}`]);
     const reference = textOf(json.$ref);
     if (reference !== "" && section.seen.includes(reference)) continue;
     const path = section.path === "" ? key : `${section.path}.${key}`;
@@ -105,11 +100,8 @@ function sections(object: JsonObject, definitions: Definitions, section: Section
       inside.push(heading, textOf(found.json.description), ...inner);
     }
   }
-  const table =
-    rows.length === 0
-      ? ["No keys."]
-      : [["| key | type | what it does |", "| --- | --- | --- |", ...rows].join("\n")];
-  return [...table, ...inside.filter((text) => text !== "")];
+  const table = rows.length === 0 ? "No keys." : markdownTable(["key", "type", "what it does"], rows);
+  return [table, ...inside.filter((text) => text !== "")];
 }
 
 function tables(schema: Parameters<typeof jsonSchemaOf>[0], level: number): string {

@@ -39,6 +39,11 @@ function sendable(line: string): string {
   return line.replaceAll("\ufffe", "\\ufffe").replaceAll("\uffff", "\\uffff");
 }
 
+/** One line for any record, whatever its fields: what a dead letter holds. Slower than a plan's own writer. */
+export function recordJson(record: SourceRecord): string {
+  return sendable(exactJson(record));
+}
+
 /**
  * The writer of a plan's records. JSON.stringify does nearly all of them; the exact and slower way is taken only when
  * a number field holds an ExactNumber, a json field may hold one inside, or a lone surrogate was escaped.

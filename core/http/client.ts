@@ -153,9 +153,9 @@ class Client implements ManagedHttpClient {
     }
     if (!(error instanceof TransientError)) throw error;
     const attempts = Math.min(this.#maxAttempts, refusal.maxAttempts ?? this.#maxAttempts);
-    if (progress.attempt >= attempts || !(isIdempotent(request) || refusal.unsent)) throw error;
+    if (progress.attempt >= attempts || !(isIdempotent(request) || refusal.unsent)) throw spent(error);
     const ms = refusal.retryAfterMs ?? backoffMs(progress.attempt, random);
-    if (ms > this.#maxLimitWaitMs) throw error;
+    if (ms > this.#maxLimitWaitMs) throw spent(error);
     progress.attempt++;
     await this.#pause(request, error, ms);
   }
@@ -294,6 +294,16 @@ class Client implements ManagedHttpClient {
 
 function isIdempotent(request: HttpRequest): boolean {
   return request.idempotent ?? !(request.method === "POST" || request.method === "PATCH");
+}
+
+/** Every try has failed the same way: it is for the caller's next call to try again. */
+function spent(error: TransientError): TransientError {
+  if (error.fix !== undefined) return error;
+  return new TransientError(error.code, error.message, {
+    fix: "Try again later: a run goes on where this one stopped.",
+    ...(error.place === undefined ? {} : { place: error.place }),
+    ...(error.cause === undefined ? {} : { cause: error.cause }),
+  });
 }
 
 function parked(error: RateLimitError, ms: number): RateLimitError {

@@ -51,7 +51,8 @@ export class Response implements HttpResponse {
 
   #parse(): unknown {
     try {
-      return parseJson(this.body, this.#request.rewriteJson);
+      const { rewriteJson } = this.#request;
+      return parseJson(rewriteJson === undefined ? this.body : rewriteJson(this.body));
     } catch (error) {
       if (error instanceof InvalidUtf8)
         throw this.#broken("HTTP_BAD_TEXT", "bytes that are not UTF-8", error);

@@ -5,6 +5,7 @@ import {
   type SendEntry,
   type SourceRecord,
 } from "../contracts/index.js";
+import { recordJson } from "../flow/index.js";
 import type { FlowSink, Rejection } from "../flow/types.js";
 import { emptyTally, type Tally } from "./account.js";
 import { deadLetter } from "./deadletter.js";
@@ -153,7 +154,7 @@ export class PageMapper {
       return;
     }
     this.#tally.deadLettered++;
-    const line = Buffer.from(`${prepared.plan.stringify(record)}\n`);
+    const line = Buffer.from(`${recordJson(record)}\n`);
     const body = line.length > pool.size ? await host.environment.queues.stage(line) : line;
     const { stage, rule, reason } = rejection;
     this.#deadLetters.push(

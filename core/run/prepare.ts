@@ -30,7 +30,7 @@ export interface PreparedFlow {
 export async function prepareFlow(source: Source, flow: Flow, signal: AbortSignal): Promise<PreparedFlow> {
   const stream = await source.describe(flow.source.stream, signal);
   const fields: Field[] = [...stream.fields];
-  for (const path of sourcePaths(flow)) {
+  for (const path of sourcePaths(flow, stream.fields)) {
     if (source.resolvePath === undefined || fields.some((field) => field.name === path)) continue;
     fields.push({ ...(await source.resolvePath(stream, path, signal)), name: path });
   }

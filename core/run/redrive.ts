@@ -1,4 +1,5 @@
 import { ORDER_COLUMN, type SendEntry, type SourceRecord } from "../contracts/index.js";
+import { recordJson } from "../flow/index.js";
 import type { Flow } from "../flow/types.js";
 import { parseJson } from "../http/json.js";
 import { connectSource } from "./connect.js";
@@ -103,7 +104,7 @@ function judge(session: Pick<Session, "flow" | "prepared">, letter: DeadLetter):
     if (own === undefined || !own.queue.endsWith(`-${letter.sink}`)) {
       return { passes: false, rule: "sink", reason: `the flow has no sink ${letter.sink ?? ""} any more` };
     }
-    return { passes: true, filtered: false, lines: new Map([[own.queue, prepared.plan.stringify(record)]]) };
+    return { passes: true, filtered: false, lines: new Map([[own.queue, recordJson(record)]]) };
   }
   const outcome = prepared.plan.process(record);
   if (outcome.kind === "rejected") {

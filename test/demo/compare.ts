@@ -12,6 +12,13 @@ export interface Comparison {
   readonly repeated: number;
 }
 
+export interface Sides {
+  readonly columnsOf: string;
+  readonly expected: string;
+  readonly actual: string;
+  readonly once: readonly string[];
+}
+
 /** Compares by SQL, column by column, as DuckDB reads both sides; nothing of the product takes part. */
 export class Comparer {
   readonly #connection: DuckDBConnection;
@@ -35,16 +42,11 @@ export class Comparer {
   }
 
   /**
-   * `expected` and `actual` are relations. Every column of `expected` is compared as the type it has there (numbers as
-   * DOUBLE, since decimals and doubles of one value must count as equal). `once`: columns that may stand only once.
+   * All are relations. Every column of `columnsOf` is compared as the type it has there (numbers as DOUBLE, since
+   * decimals and doubles of one value must count as equal). `once`: columns that may stand only once.
    */
-  async compare(
-    what: string,
-    expected: string,
-    actual: string,
-    once: readonly string[],
-  ): Promise<Comparison> {
-    const columns = await this.#columns(expected);
+  async compare(what: string, { columnsOf, expected, actual, once }: Sides): Promise<Comparison> {
+    const columns = await this.#columns(columnsOf);
     const left = columns
       .map(({ name, type }) => `CAST("${name}" AS ${comparable(type)}) AS "${name}"`)
       .join(", ");

@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { downloadBucket } from "./bucket.js";
 import { Comparer, type Comparison } from "./compare.js";
 import { Stage } from "./stage.js";
 
@@ -26,11 +27,12 @@ export async function orgDemo(org: string): Promise<number> {
     writeProject(stage.dir);
     const flows = OBJECTS.map((object) => object.toLowerCase());
     if ((await stage.show("run", ...flows)) !== 0) return 1;
-    await comparer.attach(join(stage.dir, "warehouse.duckdb"));
+    await attach(stage, comparer);
     for (const object of OBJECTS) {
       for (const [sink, relation] of sinks(stage.dir, object)) {
-        const original = `read_parquet('${join(folder, `${object}.parquet`)}')`;
-        findings.push(await comparer.compare(`${object} ${sink}, full`, original, relation, ["Id"]));
+        const original = originalOf(folder, object);
+        const sides = { columnsOf: original, expected: original, actual: relation, once: ["Id"] };
+        findings.push(await comparer.compare(`${object} ${sink}, full`, sides));
       }
     }
     await comparer.detach();
@@ -40,7 +42,7 @@ export async function orgDemo(org: string): Promise<number> {
       // A window ends at the second it was opened in: what was changed within that second belongs to the next one.
       await new Promise((wake) => setTimeout(wake, 1100));
       if ((await stage.show("run", ...flows)) !== 0) return 1;
-      await comparer.attach(join(stage.dir, "warehouse.duckdb"));
+      await attach(stage, comparer);
       const found = await compareWithOrg(stage, comparer, folder, round);
       await comparer.detach();
       print(found);
@@ -58,6 +60,12 @@ export async function orgDemo(org: string): Promise<number> {
       : `\n${wrong.length} of ${findings.length} comparisons differ.\n`,
   );
   return wrong.length === 0 ? 0 : 1;
+}
+
+/** What has landed, made readable. */
+async function attach(stage: Stage, comparer: Comparer): Promise<void> {
+  await downloadBucket(stage.env, join(stage.dir, "downloaded"));
+  await comparer.attach(join(stage.dir, "warehouse.duckdb"));
 }
 
 function writeProject(dir: string): void {
@@ -97,12 +105,16 @@ sinks:
   }
 }
 
+function originalOf(folder: string, object: OrgObject): string {
+  return `read_parquet('${join(folder, `${object}.parquet`)}')`;
+}
+
 /** Where an object landed, as relations. */
 function sinks(dir: string, object: OrgObject): [string, string][] {
   const name = object.toLowerCase();
   return [
     ["folder", `read_parquet('${join(dir, "landed", name)}/**/*.parquet', union_by_name = true)`],
-    ["s3", jsonl(`${join(dir, "s3")}/**/${name}/*.jsonl.gz`)],
+    ["s3", jsonl(join(dir, "downloaded", name, "*.jsonl.gz"))],
     ["duckdb", `warehouse.${name}`],
   ];
 }
@@ -144,23 +156,23 @@ async function compareWithOrg(
   for (const object of OBJECTS) {
     const file = join(current, `${object}-${round}.ndjson`);
     writeFileSync(file, await control(stage, "GET", `objects/${object}`));
-    const original = `read_parquet('${join(folder, `${object}.parquet`)}')`;
-    // The original's columns and types, filled from what the org says now.
-    const now = `(SELECT * FROM ${original} WHERE false UNION ALL BY NAME SELECT COLUMNS(name -> name IN (SELECT column_name FROM (DESCRIBE SELECT * FROM ${original}))) FROM ${jsonl(file)})`;
+    const columnsOf = originalOf(folder, object);
     for (const [sink, relation] of sinks(stage.dir, object)) {
       const latest =
         sink === "duckdb"
           ? relation
           : `(SELECT * FROM ${relation} QUALIFY row_number() OVER (PARTITION BY Id ORDER BY SystemModstamp DESC) = 1)`;
-      found.push(await comparer.compare(`${object} ${sink}, change ${round}`, now, latest, ["Id"]));
+      const current = { columnsOf, expected: jsonl(file), actual: latest, once: ["Id"] };
+      found.push(await comparer.compare(`${object} ${sink}, change ${round}`, current));
       if (sink === "duckdb") continue;
       const versions = `(SELECT Id, SystemModstamp FROM ${relation})`;
-      found.push(
-        await comparer.compare(`${object} ${sink}, versions ${round}`, versions, versions, [
-          "Id",
-          "SystemModstamp",
-        ]),
-      );
+      const all = {
+        columnsOf: versions,
+        expected: versions,
+        actual: versions,
+        once: ["Id", "SystemModstamp"],
+      };
+      found.push(await comparer.compare(`${object} ${sink}, versions ${round}`, all));
     }
   }
   return found;

@@ -105,7 +105,9 @@ const aggregate = z
 export const flowFile = z
   .strictObject(
     {
-      name: flowName().describe("Unique name: lower-case letters, digits, - and _, at most 40."),
+      name: flowName().describe(
+        "Unique name: lower-case letters, digits, - and _ (never two - in a row), at most 40.",
+      ),
       description: text(z.string("expected a text"))
         .default("")
         .describe("For people: what the flow is for."),

@@ -93,9 +93,9 @@ export const errorsSection = z
   .strictObject(
     {
       maxRejected: maxRejected
-        .prefault(0)
+        .prefault("100%")
         .describe(
-          "How many records may be rejected (a count, or a share of those fetched) before the run ends with exit code 4. 0: any rejection does. Everything else is loaded either way.",
+          "How many records may be rejected (a count, or a share of those fetched) before the run fails with exit code 4; 0: any rejection does. Everything else is loaded either way. Default: as many as there are.",
         ),
       onReject: z
         .enum(REJECT_ACTIONS)

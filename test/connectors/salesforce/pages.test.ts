@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { dropAttributes } from "../../../connectors/salesforce/api.js";
+import { dropAttributes } from "../../../connectors/salesforce/attributes.js";
 import { ExactNumber } from "../../../core/contracts/index.js";
 import { json } from "../../core/http/scripted-server.js";
 import { at, id, NOON, orgOf, page, row } from "./deals.js";
@@ -57,9 +57,25 @@ describe("pages", () => {
         },
       ]);
     }
-    expect(dropAttributes('{"a":"{\\"attributes\\":{\\"type\\":\\"x\\"},"}')).toBe(
-      '{"a":"{\\"attributes\\":{\\"type\\":\\"x\\"},"}',
-    );
+  });
+
+  it("lose their attributes in the bytes already, and nothing else", () => {
+    const drop = (text: string) => dropAttributes(Buffer.from(text)).toString();
+    const attributes = '"attributes":{"type":"Deal__c","url":"/x"}';
+    expect(
+      drop(
+        `{"records":[{${attributes},"Id":"é"},{${attributes},"Owner":{${attributes},"Name":null}},{${attributes}}]}`,
+      ),
+    ).toBe('{"records":[{"Id":"é"},{"Owner":{"Name":null}},{}]}');
+    const untouched = [
+      "",
+      "{}",
+      JSON.stringify({ a: `{${attributes},"Id":1}` }),
+      '{"attributes":{"kind":"Deal__c"},"Id":"a"}',
+      '{"attributes":{"type":"Deal__c","url":"/x',
+      '{"attributes":{"type":"Deal__c","more":{"a":1}},"Id":"a"}',
+    ];
+    for (const text of untouched) expect(drop(text)).toBe(text);
   });
 
   it.each([

@@ -9,6 +9,19 @@ interface Case {
 
 const CASES: readonly Case[] = [
   {
+    what: "names that cannot be part of a queue's name",
+    files: {
+      "flows/a.yaml": flowText("").replace("deals", "a--b"),
+      "flows/b.yaml": flowText("").replace("deals", "Deals"),
+      "flows/c.yaml": flowText("").replace("deals", "x".repeat(41)),
+    },
+    expected: [
+      `flows/a.yaml:1:7 name: expected a name of at most 40 lower-case letters, digits, "-" and "_", beginning with a letter or digit, never "--", found "a--b"`,
+      `flows/b.yaml:1:7 name: expected a name of at most 40 lower-case letters, digits, "-" and "_", beginning with a letter or digit, never "--", found "Deals"`,
+      `flows/c.yaml:1:7 name: expected a name of at most 40 lower-case letters, digits, "-" and "_", beginning with a letter or digit, never "--", found "${"x".repeat(41)}"`,
+    ],
+  },
+  {
     what: "a bracket that is not closed",
     files: { "flows/a.yaml": "name: deals\nsource: {connection: crm, stream: x\nsinks: []\n" },
     expected: ["flows/a.yaml:3:1: expected another indentation, or a closing bracket before this line"],
@@ -401,7 +414,7 @@ const CASES: readonly Case[] = [
       "flows/a.yaml": flowText("", "sinks: [{ connection: c, path: x }, { connection: zz, path: y }]"),
     },
     expected: [
-      'sluice.yaml:2:3 connections["Bad Name"]: expected a name of at most 30 lower-case letters, digits, "-" and "_", beginning with a letter or digit, found "Bad Name"',
+      'sluice.yaml:2:3 connections["Bad Name"]: expected a name of at most 30 lower-case letters, digits, "-" and "_", beginning with a letter or digit, never "--", found "Bad Name"',
       "sluice.yaml:3:3 connections.a.connector: missing: expected the name of a connector",
       'sluice.yaml:4:19 connections.b.connector: there is no connector "fils" (did you mean "files"?)',
       'sluice.yaml:5:3 connections.c.path: missing: expected a text (is "pth" meant to be "path"?)',

@@ -140,7 +140,7 @@ sinks:
       description: "",
       trigger: { type: "onDemand" },
       filter: undefined,
-      errors: { onReject: "deadLetter", maxRejected: { count: 0 } },
+      errors: { onReject: "deadLetter", maxRejected: { share: 1 } },
       source: { mode: undefined, cursor: undefined, start: undefined, lookbackMs: undefined },
       sinks: [{ mode: "append", key: [], target: { path: "deals", format: "jsonl" } }],
     });

@@ -3,6 +3,7 @@ import { parse as parseLossless } from "lossless-json";
 import { describe, expect, it } from "vitest";
 import { ExactNumber } from "../../../core/contracts/index.js";
 import {
+  decodeUtf8,
   holdsInexactNumber,
   InvalidUtf8,
   isExact,
@@ -125,5 +126,28 @@ describe("texts", () => {
   it("of a million digits are looked at once", () => {
     const body = Buffer.from(JSON.stringify({ digits: "7".repeat(1_000_000), n: 1 }));
     expect(holdsInexactNumber(body)).toBe(false);
+  });
+});
+
+describe("decoding", () => {
+  it("gives back any text, as Buffer's own decoder does", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary" }), fc.string({ unit: "grapheme" }), (raw, nice) => {
+        const bytes = Buffer.from(`${nice}${raw.toWellFormed()}`);
+        expect(decodeUtf8(bytes)).toBe(bytes.toString("utf8").replace(/^\ufeff/, ""));
+      }),
+    );
+    expect(decodeUtf8(Buffer.alloc(0))).toBe("");
+  });
+
+  it("refuses exactly what is not UTF-8", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 40 }), (bytes) => {
+        const body = Buffer.from(bytes);
+        const isValid = Buffer.from(body.toString("utf8")).equals(body);
+        if (isValid) expect(decodeUtf8(body)).toBe(body.toString("utf8").replace(/^\ufeff/, ""));
+        else expect(() => decodeUtf8(body)).toThrow(InvalidUtf8);
+      }),
+    );
   });
 });

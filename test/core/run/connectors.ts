@@ -1,8 +1,10 @@
 import { z } from "zod";
 import type {
+  FinishedRun,
   Load,
   LoadReceipt,
   Page,
+  PrepareRequest,
   ReadRequest,
   SinkConnector,
   SinkWriter,
@@ -18,6 +20,8 @@ export class ScriptedSource {
   /** Pages per read; the last read's pages serve every later one. */
   reads: Page[][] = [];
   readonly requests: ReadRequest[] = [];
+  /** In place of `reads`: a source that really follows its cursor. */
+  reader: ((request: ReadRequest) => AsyncIterable<Page>) | undefined;
   /** Called before each page is handed out: throw to fail there. */
   beforePage: (index: number) => void | Promise<void> = () => undefined;
 
@@ -59,6 +63,7 @@ export class ScriptedSource {
           }),
         async *read(request) {
           script.requests.push(request);
+          if (script.reader !== undefined) return yield* script.reader(request);
           const pages = script.reads[Math.min(script.requests.length, script.reads.length) - 1] ?? [];
           for (const [index, page] of pages.entries()) {
             await script.beforePage(index);
@@ -74,6 +79,7 @@ export class ScriptedSource {
 
 export interface StoredLoad {
   readonly id: string;
+  readonly generation: string;
   readonly lines: readonly string[];
 }
 
@@ -84,7 +90,8 @@ export class ScriptedSink {
   readonly finished: { run: string; generation: string; complete: boolean; records: number }[] = [];
   /** Called before a load is applied: throw to refuse it. */
   beforeWrite: (load: Load, lines: readonly string[]) => void | Promise<void> = () => undefined;
-  beforePrepare: () => void = () => undefined;
+  beforePrepare: (request: PrepareRequest) => void = () => undefined;
+  beforeFinish: (run: FinishedRun) => void = () => undefined;
   /** Called after a load is applied: throw to lose the answer. */
   afterWrite: (load: Load) => void = () => undefined;
   loadBytes = 1_000_000;
@@ -111,19 +118,22 @@ export class ScriptedSink {
       },
       connect: () => ({
         check: () => Promise.resolve({ identity: "test", details: {}, warnings: [] }),
-        open: (target) => this.writer(targetSchema.parse(target).write),
+        open: (target) => {
+          const { name: place, write } = targetSchema.parse(target);
+          return this.writer(write, `${name}/${place}`);
+        },
         close: () => Promise.resolve(),
       }),
     };
   }
 
-  writer(mode: WriteMode): SinkWriter {
+  writer(mode: WriteMode, target: string): SinkWriter {
     return {
-      target: "scripted",
+      target,
       mode,
       loadBytes: this.loadBytes,
-      prepare: () => {
-        this.beforePrepare();
+      prepare: (request) => {
+        this.beforePrepare(request);
         return Promise.resolve([]);
       },
       write: async (load) => {
@@ -137,7 +147,7 @@ export class ScriptedSink {
         if (before !== undefined && before.lines.join("\n") !== lines.join("\n")) {
           throw new Error(`load ${load.id} came again with other bytes`);
         }
-        this.loads.set(load.id, { id: load.id, lines });
+        this.loads.set(load.id, { id: load.id, generation: load.generation, lines });
         this.afterWrite(load);
         const receipt: LoadReceipt = {
           records: lines.length,
@@ -147,14 +157,14 @@ export class ScriptedSink {
         };
         return receipt;
       },
-      finish: (run) => {
+      finish: async (run) => {
+        this.beforeFinish(run);
         this.finished.push({
           run: run.run,
           generation: run.generation,
           complete: run.complete,
           records: run.records,
         });
-        return Promise.resolve();
       },
       close: () => Promise.resolve(),
     };

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import { outdatedFiles } from "./docs.js";
 
 /* The rules of the house. Each failure names the better way. */
 
@@ -172,12 +173,8 @@ describe("the house", () => {
     expect(folders.filter((name) => !index.includes(`"./${name}/index.js"`))).toEqual([]);
   });
 
-  it("every example flow is named in the README of flows", () => {
-    const readme = readFileSync(join(root, "flows/README.md"), "utf8");
-    const examples = readdirSync(join(root, "flows")).filter(
-      (name) => name.endsWith(".yaml") && name !== "sluice.yaml",
-    );
-    expect(examples.filter((name) => !readme.includes(name))).toEqual([]);
+  it("generated files are up to date", () => {
+    expect(outdatedFiles(root), "run `npm run docs`").toEqual([]);
   });
 
   it("uses only packages that package.json names, and names only what is used", () => {

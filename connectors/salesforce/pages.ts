@@ -26,8 +26,8 @@ export interface Reading {
 const MOST_LOSSES = 10;
 
 /*
- * The pages of one keyset. While the caller works on a page the next one is on its way, one at most, so that memory
- * holds two.
+ * The pages of one keyset. A page is asked for when the caller comes back for it, that is when it has stored the page
+ * before: a kill costs at most one page fetched again.
  *
  *   query --page--> following --page--> following ... --done--> next segment, or the end
  *   following --dead locator--> query behind the place reached   (not without a page in between)
@@ -36,25 +36,18 @@ const MOST_LOSSES = 10;
  * The last page carries the cursor that says done, and is empty where nothing was found.
  */
 export async function* readPages(reading: Reading, keyset: Keyset): AsyncGenerator<Page> {
-  const stop = new AbortController();
-  const signal = AbortSignal.any([reading.signal, stop.signal]);
   let losses = 0;
-  try {
-    for (;;) {
-      const query = new QueryPages({ ...reading, signal }, keyset);
-      const failure = yield* query.run();
-      if (failure === undefined) {
-        if (!keyset.advance()) return;
-      } else if (failure.code === QUERY_TIMEOUT) {
-        if (!keyset.narrow()) throw failure;
-      } else {
-        losses = query.exact ? 0 : losses + 1;
-        if (query.pages === 0 || losses > MOST_LOSSES) throw failure;
-      }
+  for (;;) {
+    const query = new QueryPages(reading, keyset);
+    const failure = yield* query.run();
+    if (failure === undefined) {
+      if (!keyset.advance()) return;
+    } else if (failure.code === QUERY_TIMEOUT) {
+      if (!keyset.narrow()) throw failure;
+    } else {
+      losses = query.exact ? 0 : losses + 1;
+      if (query.pages === 0 || losses > MOST_LOSSES) throw failure;
     }
-  } finally {
-    // The caller may have left while a page was on its way.
-    stop.abort();
   }
 }
 
@@ -77,16 +70,18 @@ class QueryPages {
   async *run(): AsyncGenerator<Page, TransientError | undefined> {
     const { api, pageSize, signal, soql } = this.#reading;
     const keyset = this.#keyset;
-    let coming: Promise<QueryPage> | undefined = api.query(soql(keyset), pageSize, signal);
-    while (coming !== undefined) {
+    let next: string | undefined;
+    do {
       let page: QueryPage;
       try {
-        page = await coming;
+        page =
+          next === undefined
+            ? await api.query(soql(keyset), pageSize, signal)
+            : await api.next(next, pageSize, signal);
       } catch (error) {
         if (error instanceof TransientError && MENDABLE.has(error.code)) return error;
         throw error;
       }
-      coming = this.#follow(page.next);
       const { records, info, exact } = this.#take(page.records);
       this.exact ||= exact && records.length > 0;
       this.pages++;
@@ -96,7 +91,8 @@ class QueryPages {
         yield { records, cursor: keyset.cursor(whole), bytes: page.bytes, ...info };
         throwIfCancelled(signal);
       }
-    }
+      next = this.#follow(page.next);
+    } while (next !== undefined);
     return undefined;
   }
 
@@ -111,15 +107,12 @@ class QueryPages {
     }
   }
 
-  #follow(next: string | undefined): Promise<QueryPage> | undefined {
+  /** The locator of the next page, if it is a new one. */
+  #follow(next: string | undefined): string | undefined {
     if (next === undefined) return undefined;
-    const { api, pageSize, signal } = this.#reading;
     if (this.#seen.has(next)) throw this.#goesRound();
     this.#seen.add(next);
-    const coming = api.next(next, pageSize, signal);
-    // Awaited with the next page; until then its failure must not count as unhandled.
-    coming.catch(() => undefined);
-    return coming;
+    return next;
   }
 
   /** A result holds each record once: a page that ends with the record that ended the page before is that page. */

@@ -153,8 +153,9 @@ async function pushFilter(
 
 function idKeyset(request: ReadRequest): IdKeyset {
   const cursor = request.cursor === undefined ? undefined : parseIdCursor(request.cursor);
-  // A finished full read is followed by another full read.
-  return new IdKeyset(cursor?.done === true ? undefined : cursor);
+  // A finished full read is followed by another one, unless the engine missed its end.
+  const goesOn = cursor?.done === false || request.resumes === true;
+  return new IdKeyset(goesOn ? cursor : undefined);
 }
 
 type Start =

@@ -113,9 +113,13 @@ export function partitionText(term: PartitionTerm, value: string): string {
  * A-Z a-z 0-9 - _ . is percent-encoded as UTF-8, which DuckDB, Spark and Hive decode; null is HIVE_NULL.
  */
 export function partitionFolder(partition: readonly PartitionValue[]): string {
-  return partition
-    .map(({ name, value }) => `${encodeSegment(name)}=${value === null ? HIVE_NULL : encodeSegment(value)}`)
-    .join("/");
+  return partition.map(({ name, value }) => `${encodeSegment(name)}=${folderValue(value)}`).join("/");
+}
+
+/** A text that reads like null gets an escape more than it needs, so that it has a folder of its own. */
+function folderValue(value: string | null): string {
+  if (value === null) return HIVE_NULL;
+  return value === HIVE_NULL ? `%5F${HIVE_NULL.slice(1)}` : encodeSegment(value);
 }
 
 /** One side of `name=value`. */

@@ -74,12 +74,19 @@ export interface SplitRequest {
 /** The partitions in the order of their values; nulls last. Their files are the caller's to delete. */
 export async function splitByPartition(request: SplitRequest): Promise<PartitionLines[]> {
   const { terms, dir, signal } = request;
-  const scanner = new TokenScanner(terms.map(({ field }) => field));
+  const fields = [...new Set(terms.map(({ field }) => field))];
+  const scanner = new TokenScanner(fields);
+  const tokenOf = terms.map(({ field }) => fields.indexOf(field));
   const piles = new Map<string, Pile>();
   let held = 0;
   const pileOf = (chunk: Buffer): Pile => {
     const values = terms.map((term, index) =>
-      partitionValue(term, chunk, scanner.starts[index] ?? -1, scanner.ends[index] ?? -1),
+      partitionValue(
+        term,
+        chunk,
+        scanner.starts[tokenOf[index] ?? -1] ?? -1,
+        scanner.ends[tokenOf[index] ?? -1] ?? -1,
+      ),
     );
     const key = JSON.stringify(values);
     let pile = piles.get(key);

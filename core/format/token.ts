@@ -12,7 +12,7 @@ const CLOSE_BRACKET = 93;
 const COLON = 58;
 const COMMA = 44;
 
-/** Finds the values of some fields in one line after another. Results are valid until the next `scan`. */
+/** Finds the values of some fields, each named once, in one line after another. Results are valid until the next `scan`. */
 export class TokenScanner {
   /** Per field: where its value begins in the buffer, and the index behind its end; -1 when the line lacks it. */
   readonly starts: Int32Array;

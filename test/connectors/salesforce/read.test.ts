@@ -70,6 +70,9 @@ describe("the query", () => {
     // A finished full read is followed by a whole one.
     await read({ mode: "full", cursorField: undefined, cursor: first?.cursor });
     expect(queries[2]).toBe(queries[0]);
+    // But where the engine died before it had seen the end, the same read goes on.
+    await read({ mode: "full", cursorField: undefined, cursor: first?.cursor, resumes: true });
+    expect(queries[3]).toBe(queries[1]);
   });
 
   it("stays behind now for as long as the options say", async () => {

@@ -53,7 +53,7 @@ export function problemsOf(middle: string, sinks?: string): string[] {
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     expect(error.code).toBe("FLOW_INVALID");
-    expect(error.place).toMatch(/^flows\/a\.yaml:\d+:\d+$/);
-    return error.message.split("\n");
+    expect(error.place).toMatch(/^flows\/a\.yaml:\d+:\d+ \S+$/);
+    return `${error.place}: ${error.message}`.split("\n");
   }
 }

@@ -22,12 +22,21 @@ export function startSluice(
     readonly cwd: string;
     readonly env?: Readonly<Record<string, string>>;
     readonly nodeArgs?: readonly string[];
+    /** A command that runs the rest of its arguments, such as `nsenter ... --`. */
+    readonly through?: readonly string[];
     /** `inherit`: the command writes to this process's terminal. */
     readonly stdio?: "inherit";
   },
 ): SluiceProcess {
   const main = join(projectRoot(), "dist/core/edge/cli/main.js");
-  const child = spawn(process.execPath, [...(options.nodeArgs ?? []), main, ...args], {
+  const [command = process.execPath, ...rest] = [
+    ...(options.through ?? []),
+    process.execPath,
+    ...(options.nodeArgs ?? []),
+    main,
+    ...args,
+  ];
+  const child = spawn(command, rest, {
     cwd: options.cwd,
     env: { ...process.env, ...options.env },
     stdio: options.stdio === "inherit" ? ["ignore", "inherit", "inherit"] : ["ignore", "pipe", "pipe"],

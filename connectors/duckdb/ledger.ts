@@ -38,6 +38,16 @@ export async function appliedRecords(
   return row === undefined ? undefined : Number(row.records);
 }
 
+/** Whether any load of a generation was applied to a target. */
+export async function hasLoads(duckdb: Duckdb, target: string, generation: string): Promise<boolean> {
+  if (!(await hasLedger(duckdb))) return false;
+  const rows = await duckdb.query(
+    "SELECT 1 AS found FROM main._sluice_loads WHERE target = $1 AND generation = $2 LIMIT 1",
+    { values: [target, generation] },
+  );
+  return rows.length > 0;
+}
+
 /** Enters a load; inside the transaction of its data. `at`: epoch ms. */
 export async function enterLoad(duckdb: Duckdb, load: Load, target: string, at: number): Promise<void> {
   await duckdb.query(

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import {
@@ -7,6 +8,7 @@ import {
   type Load,
   type LoadReceipt,
   type PrepareRequest,
+  RecordError,
   type Schema,
   type SchemaChange,
   type SinkWriter,
@@ -23,7 +25,14 @@ import {
 } from "../../core/format/index.js";
 import type { DuckdbTarget } from "./config.js";
 import { DatabaseFile, type DatabaseSettings } from "./database.js";
-import { appliedRecords, createLedger, currentGeneration, enterGeneration, enterLoad } from "./ledger.js";
+import {
+  appliedRecords,
+  createLedger,
+  currentGeneration,
+  enterGeneration,
+  enterLoad,
+  hasLoads,
+} from "./ledger.js";
 import {
   assignments,
   checkSchema,
@@ -70,6 +79,8 @@ export class DuckdbWriter implements SinkWriter {
   async prepare(request: PrepareRequest): Promise<readonly SchemaChange[]> {
     const { schema, signal, dryRun = false } = request;
     checkSchema(schema, this.#options.target);
+    // Opening would make the file.
+    if (dryRun && !existsSync(this.#options.path)) return [this.#creation(schema)];
     return this.#use(signal, async (duckdb) => {
       if (dryRun) return (await this.#plan(duckdb, schema, request.generation)).changes;
       await createLedger(duckdb);
@@ -140,6 +151,10 @@ export class DuckdbWriter implements SinkWriter {
     return file.use(settings, signal, work);
   }
 
+  #creation(schema: Schema): SchemaChange {
+    return { kind: "createTable", text: `creates table ${this.target} with ${schema.fields.length} columns` };
+  }
+
   /** Statements that make the target, and for `replace` the generation's table, hold the schema. */
   async #plan(
     duckdb: Duckdb,
@@ -149,25 +164,29 @@ export class DuckdbWriter implements SinkWriter {
     const { target } = this.#options;
     const table = this.#table;
     const existing = await columnsOf(duckdb, table);
+    // Late loads of the generation in force go to the table itself, which must have their columns.
+    const isCurrent =
+      this.mode === "replace" && (await currentGeneration(duckdb, this.target)) === generation;
     const statements: string[] = [];
     const changes: SchemaChange[] = [];
     if (existing === undefined) {
       if (table.schema !== "main")
         statements.push(`CREATE SCHEMA IF NOT EXISTS ${quoteIdentifier(table.schema)}`);
       statements.push(createStatement(table, schema));
-      changes.push({
-        kind: "createTable",
-        text: `creates table ${this.target} with ${schema.fields.length} columns`,
-      });
-    } else if (this.mode !== "replace" || target.schemaChange !== "evolve") {
+      changes.push(this.#creation(schema));
+    } else if (this.mode !== "replace" || isCurrent || target.schemaChange !== "evolve") {
       const plan = planTable(table, existing, schema, target.schemaChange, this.target);
       statements.push(...plan.statements);
       changes.push(...plan.changes);
     }
-    if (this.mode !== "replace" || (await currentGeneration(duckdb, this.target)) === generation)
-      return { statements, changes };
+    if (this.mode !== "replace" || isCurrent) return { statements, changes };
     const staging = stagingTable(table, generation);
     const gathered = await columnsOf(duckdb, staging);
+    if (gathered === undefined && (await hasLoads(duckdb, this.target, generation)))
+      throw new ConfigError("DUCKDB_GENERATION_LOST", `what was gathered for ${this.target} is gone`, {
+        place: this.target,
+        fix: "Let only one flow replace a table, and run this one with --full.",
+      });
     if (gathered !== undefined)
       statements.push(...planTable(staging, gathered, schema, target.schemaChange, this.target).statements);
     else if (existing !== undefined && target.schemaChange !== "evolve")
@@ -204,7 +223,9 @@ export class DuckdbWriter implements SinkWriter {
         await enterLoad(duckdb, load, this.target, context.clock.now());
       });
     } catch (error) {
-      throw await segmentError(duckdb, segment, error, this.target);
+      const refusal = await segmentError(duckdb, segment, error, this.target);
+      // What no value is to blame for, such as a full disk, concerns the file: DatabaseFile names it.
+      throw refusal instanceof RecordError ? refusal : error;
     }
   }
 

@@ -103,7 +103,11 @@ export function s3Error(error: unknown, place: string, action: string, signal?: 
   const row = ROWS[name] ?? (broken && status === undefined ? undefined : byStatus(name, status));
   if (row === undefined)
     return new InvariantError("S3_UNEXPECTED", `${action} failed: ${message}`, { place, cause: error });
-  const [kind, code, fix = "Nothing is lost: what is not written stays queued, and the next run writes it first."] = row;
+  const [
+    kind,
+    code,
+    fix = "Nothing is lost: what is not written stays queued, and the next run writes it first.",
+  ] = row;
   const text = `${action} was refused by S3: ${name === "" || message.includes(name) ? message : `${name}: ${message}`}`;
   const details = { place, fix, cause: error };
   if (kind === "auth") return new AuthError(code, text, details);

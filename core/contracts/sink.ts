@@ -37,6 +37,8 @@ export interface Load {
   readonly run: string;
   /** The read it belongs to (Checkpoint.generation); `replace` gathers a whole generation before it swaps. */
   readonly generation: string;
+  /** An earlier run began it: whatever that run left of it may have been written with other settings of the target. */
+  readonly resumed?: boolean;
   readonly records: number;
   /** Bytes of NDJSON. */
   readonly bytes: number;

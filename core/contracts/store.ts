@@ -1,6 +1,6 @@
 import type { Queues, QueuesTx } from "./queue.js";
 import type { Schema, Value } from "./record.js";
-import type { WrittenFile } from "./sink.js";
+import type { WriteMode, WrittenFile } from "./sink.js";
 
 export interface RecordCounts {
   /** New records read from the source. */
@@ -25,7 +25,7 @@ export interface RunError {
 /** The history of one execution of a flow. Never deleted by a run. */
 export interface RunState {
   readonly flow: string;
-  /** Sortable by start: `20261122T073604123Z-<4 hex>`. */
+  /** Sortable by start: `20261122T073604123Z-<8 hex>`. */
   readonly run: string;
   /** The read it belongs to: the run that began it. */
   readonly generation: string;
@@ -53,6 +53,8 @@ export interface SinkState {
   readonly connection: string;
   readonly target: string;
   readonly queue: string;
+  /** How the run was to write; undefined in histories of older versions. */
+  readonly mode?: WriteMode;
   readonly loads: number;
   readonly records: number;
   readonly bytes: number;

@@ -19,6 +19,7 @@ import type { FileTarget } from "./filetarget.js";
 import { swapGeneration, writeJournal, writeManifest } from "./generation.js";
 import { join as joinKey, Layout } from "./layout.js";
 import { manifestOf } from "./manifest.js";
+import { FILE_EXTENSIONS } from "./options.js";
 import { inParallel } from "./parallel.js";
 import { checkPartitionTerms } from "./partition.js";
 import type { FormattedFile } from "./request.js";
@@ -132,6 +133,8 @@ export class FileSinkWriter implements SinkWriter {
       async ({ key, part, file }): Promise<WrittenFile> => {
         throwIfCancelled(signal);
         const mark = { load: load.id, part, records: file.records };
+        const before = await this.#writtenBefore(load, file, part, signal);
+        if (before !== undefined) return before;
         const creation = await store.create(key, file, mark, signal);
         if (creation.created) created++;
         else this.#assertOurs(key, creation, file, mark);
@@ -144,6 +147,27 @@ export class FileSinkWriter implements SinkWriter {
       files: written,
       repeated: created === 0,
     };
+  }
+
+  /**
+   * The same part of the load in another format, from a run that was killed before it could say so, under a flow file
+   * that has been edited since: its rows are there. With `replace` the journal knows of it.
+   */
+  async #writtenBefore(
+    load: Load,
+    file: FormattedFile,
+    part: number,
+    signal: AbortSignal,
+  ): Promise<WrittenFile | undefined> {
+    if (load.resumed !== true || this.mode !== "append") return undefined;
+    const { store } = this.#options;
+    for (const extension of FILE_EXTENSIONS) {
+      if (extension === file.extension) continue;
+      const key = this.#layout.dataKey(file.partition, load.id, part, extension);
+      const bytes = await store.size(key, signal);
+      if (bytes !== undefined) return { path: store.address(key), records: file.records, bytes };
+    }
+    return undefined;
   }
 
   /** Keys in the files' order. A null and the text that stands for null share a folder: those are numbered. */

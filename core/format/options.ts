@@ -34,6 +34,15 @@ export function fileExtension(format: FileFormat, compression: Compression): str
   return format === "parquet" ? "parquet" : `${format}${SUFFIX[compression]}`;
 }
 
+/** Every ending that a file of some format and compression has. */
+export const FILE_EXTENSIONS: readonly string[] = [
+  ...new Set(
+    FORMATS.flatMap((format) =>
+      FORMAT_FACTS[format].compressions.map((codec) => fileExtension(format, codec)),
+    ),
+  ),
+];
+
 /**
  * Default gzip level. Over 1 KB records: level 1 leaves 222 bytes of each and takes 6.0 s of CPU time per million,
  * 2: 212 and 7.3, 3: 192 and 10, 4: 193 and 9.5, 6: 163 and 25.

@@ -6,7 +6,7 @@ export type PartitionUnit = (typeof PARTITION_UNITS)[number];
 
 /**
  * One entry of `partitionBy`. `name` is the folder's key: the field's own name for `field`, and `<field>_<unit>` for
- * `unit(field)`, so that the folder never hides the finer column of the files.
+ * `unit(field)`, so that the folder never hides the finer column of the files. The files keep the field's column.
  */
 export interface PartitionTerm {
   readonly field: string;
@@ -111,6 +111,9 @@ export function partitionText(term: PartitionTerm, value: string): string {
 /**
  * `stage=Closed%20Won/close_date_day=2026-10-01`, without slashes at the ends. Every character outside
  * A-Z a-z 0-9 - _ . is percent-encoded as UTF-8, which DuckDB, Spark and Hive decode; null is HIVE_NULL.
+ *
+ * Readers that guess types may turn a folder's `01234` into a number: in DuckDB read with `hive_types_autocast = false`,
+ * or with `hive_partitioning = false`, since the column is in the files as well.
  */
 export function partitionFolder(partition: readonly PartitionValue[]): string {
   return partition.map(({ name, value }) => `${encodeSegment(name)}=${folderValue(value)}`).join("/");

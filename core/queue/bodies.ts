@@ -107,8 +107,9 @@ export class Bodies {
     }
   }
 
+  /** Never throws: the transaction that let go of them is durable and must not look failed. What stays is swept. */
   async removeReleased(effects: Effects): Promise<void> {
-    for (const blob of effects.releasedBlobs) await this.#blobs.remove(blob);
+    await Promise.allSettled(effects.releasedBlobs.map((blob) => this.#blobs.remove(blob)));
   }
 
   /** Inside a transaction. Returns how many were swept. */

@@ -12,6 +12,7 @@ import {
   throwIfCancelled,
 } from "../contracts/index.js";
 import type { FlowSink } from "../flow/types.js";
+import { Gathered } from "./gathered.js";
 import { putReceipt, updateRun, updateSink } from "./history.js";
 import { groupOf, loadOf } from "./load.js";
 import { loadId, queueName } from "./names.js";
@@ -19,6 +20,7 @@ import { isOrdered } from "./page.js";
 import { withRetry } from "./retry.js";
 import { storedSchema } from "./schema.js";
 import { commit, type Session } from "./session.js";
+import type { Place } from "./sinks.js";
 import { splitLoad } from "./split.js";
 
 /*
@@ -26,7 +28,7 @@ import { splitLoad } from "./split.js";
  *
  *   preparing -> resuming -> gathering <-> writing -> drained
  *
- * preparing   the sink creates or evolves its target
+ * preparing   the sink creates or evolves its target; again for loads of an earlier read or with other columns
  * resuming    loads that a killed run left open are written again, with the same messages and the same id; messages
  *             that run had taken in flight are put back
  * gathering   messages are received until they make a load: by size, by age, at the end of the run
@@ -48,6 +50,7 @@ export class Lane {
   readonly target: FlowSink;
   readonly writer: SinkWriter;
   readonly queue: string;
+  readonly place: Place;
   /** Why the lane ended early; its records stay queued. */
   failure: unknown;
   /** Records of earlier runs delivered by this one. */
@@ -55,7 +58,8 @@ export class Lane {
   readonly #session: Session;
   readonly #sink: Sink;
   readonly #loadAgeMs: number;
-  #prepared = false;
+  /** What the target was prepared for: generation and columns. */
+  readonly #prepared = new Set<string>();
 
   constructor(session: Session, index: number, target: FlowSink, sink: Sink, kind: "files" | "table") {
     this.#session = session;
@@ -64,6 +68,12 @@ export class Lane {
     this.#sink = sink;
     this.writer = sink.open(target.target, session.flow.name);
     this.queue = queueName(session.flow.name, index, target.connection);
+    this.place = {
+      queue: this.queue,
+      connection: target.connection,
+      target: this.writer.target,
+      replaces: target.mode === "replace",
+    };
     this.#loadAgeMs = LOAD_AGE_MS[kind];
   }
 
@@ -73,11 +83,22 @@ export class Lane {
   }
 
   /** Creates or evolves the target; at once or not at all. */
-  async prepareOnce(): Promise<void> {
-    if (this.#prepared) return;
-    const { flow, run, generation, signal } = this.#session;
-    await this.writer.prepare({ flow: flow.name, run, generation, schema: this.schema, signal });
-    this.#prepared = true;
+  prepareOnce(): Promise<void> {
+    const { run, generation } = this.#session;
+    return this.#prepareFor({ run, generation, schema: this.schema });
+  }
+
+  /** A load of an earlier run: its generation, its columns may never have been prepared, the sink being away then. */
+  async #prepareFor({
+    run,
+    generation,
+    schema,
+  }: Pick<LoadState, "run" | "generation" | "schema">): Promise<void> {
+    const key = `${this.place.replaces ? generation : ""} ${JSON.stringify(schema)}`;
+    if (this.#prepared.has(key)) return;
+    const { flow, signal } = this.#session;
+    await this.writer.prepare({ flow: flow.name, run, generation, schema, signal });
+    this.#prepared.add(key);
   }
 
   /** The same with retries. */
@@ -90,16 +111,18 @@ export class Lane {
     await this.#resume();
     await this.#putBack();
     const { signal, extraction, host } = this.#session;
-    let gathered: Message[] = [];
-    let bytes = 0;
-    let since = 0;
-    const isFull = () => bytes >= this.writer.loadBytes || gathered.length >= LOAD_MESSAGES;
-    const stopHeartbeat = this.#heartbeat(() => gathered);
+    const gathered = new Gathered();
+    // Reading pauses above the high-water mark: waiting for more would be waiting for nothing.
+    const fullBytes = Math.min(this.writer.loadBytes, host.project.buffer.highWaterBytes);
+    const isFull = () => gathered.bytes >= fullBytes || gathered.size >= LOAD_MESSAGES;
+    const stopHeartbeat = this.#heartbeat(() => gathered.messages);
     try {
       for (;;) {
         throwIfCancelled(signal);
         // Read before receiving: once the run sends nothing more, an empty answer is the end.
         const ending = extraction.done;
+        // A process that slept through its lease must not hide messages from the one that goes on in its place.
+        this.#session.lease.assertHeld();
         const batch = await host.environment.queues.receive(this.queue, {
           maxNumberOfMessages: BATCH,
           visibilityTimeoutMs: host.project.buffer.visibilityTimeoutMs,
@@ -107,22 +130,18 @@ export class Lane {
           signal,
         });
         for (const message of batch) {
-          const [first] = gathered;
+          const { first } = gathered;
           if (first !== undefined && (isFull() || groupOf(first) !== groupOf(message))) {
-            await this.#write(gathered);
-            gathered = [];
-            bytes = 0;
+            await this.#write(gathered.messages);
+            gathered.take();
           }
-          if (gathered.length === 0) since = host.clock.monotonicMs();
-          gathered.push(message);
-          bytes += message.bytes;
+          gathered.add(message, host.clock.monotonicMs());
         }
         const drained = batch.length === 0 && ending;
-        const aged = host.clock.monotonicMs() - since >= this.#loadAgeMs;
-        if (gathered.length > 0 && (isFull() || drained || aged)) {
-          await this.#write(gathered);
-          gathered = [];
-          bytes = 0;
+        const aged = host.clock.monotonicMs() - gathered.since >= this.#loadAgeMs;
+        if (gathered.size > 0 && (isFull() || drained || aged)) {
+          await this.#write(gathered.messages);
+          gathered.take();
         }
         if (drained) return;
       }
@@ -143,7 +162,7 @@ export class Lane {
             this.queue,
             held.slice(i, i + BATCH).map(({ receiptHandle }) => ({ receiptHandle, visibilityTimeoutMs })),
           )
-          // A message that shows up again is received again; the open load keeps it from counting twice.
+          // A message that shows up again is received again, and Gathered knows it.
           .catch((error: unknown) =>
             host.log.warn("heartbeat failed", { queue: this.queue, error: String(error) }),
           );
@@ -161,13 +180,17 @@ export class Lane {
         state.messageIds,
         host.project.buffer.visibilityTimeoutMs,
       );
+      if (messages.length === 0) {
+        await this.#giveUp(state);
+        continue;
+      }
       if (messages.length !== state.messageIds.length) {
         throw new InvariantError(
           "LOAD_INCOMPLETE",
           `load ${state.id} was recorded with ${state.messageIds.length} messages, ${messages.length} are left in ${this.queue}`,
           {
             place: this.writer.target,
-            fix: "Restore the data directory, or purge the queue to give the load up.",
+            fix: `What is left of it expires too; or give the queue up: sluice queue purge ${this.queue}`,
           },
         );
       }
@@ -175,13 +198,28 @@ export class Lane {
       await this.#apply(
         state,
         state.messageIds.flatMap((id) => byId.get(id) ?? []),
+        true,
       );
     }
+  }
+
+  /**
+   * None of an open load's messages is left: retention or a purge took them, and reconcileQueue has counted them as
+   * dropped. Whether the sink has them, nobody can tell any more.
+   */
+  async #giveUp(state: LoadState): Promise<void> {
+    this.#session.host.log.warn("an open load is given up: its messages are gone", {
+      load: state.id,
+      records: state.records,
+      target: this.writer.target,
+    });
+    await commit(this.#session, ({ store }) => store.deleteLoad(state.flow, state.id));
   }
 
   /** The lease is ours, so whoever had taken messages in flight is gone: they are visible again at once. */
   async #putBack(): Promise<void> {
     const { queues } = this.#session.host.environment;
+    this.#session.lease.assertHeld();
     if (queues.depth(this.queue).ApproximateNumberOfMessagesNotVisible === 0) return;
     let after: string | undefined;
     for (;;) {
@@ -204,13 +242,14 @@ export class Lane {
       const updated = updateRun(store, flow.name, run, (current) =>
         updateSink(current, this.queue, (sink) => ({ ...sink, opened: sink.opened + 1 })),
       );
+      const opened = updated.sinks.find((sink) => sink.queue === this.queue)?.opened;
+      invariant(
+        opened !== undefined,
+        "MESSAGE_FOREIGN",
+        `a message in ${this.queue} names run ${run}, which sent nothing there`,
+      );
       const load: LoadState = {
-        id: loadId(
-          flow.name,
-          run,
-          this.index,
-          (updated.sinks.find((sink) => sink.queue === this.queue)?.opened ?? 1) - 1,
-        ),
+        id: loadId(flow.name, run, this.index, opened - 1),
         flow: flow.name,
         run,
         generation,
@@ -240,13 +279,17 @@ export class Lane {
   }
 
   /** Writes an open load and closes it: messages deleted, load closed and counted in one transaction. */
-  async #apply(state: LoadState, messages: readonly Message[]): Promise<void> {
-    const load = loadOf(state, messages);
+  async #apply(state: LoadState, messages: readonly Message[], resumed = false): Promise<void> {
+    const load = loadOf(state, messages, resumed);
     let receipt: LoadReceipt;
     try {
-      receipt = await this.#retry(() => this.writer.write(load, this.#session.signal));
+      receipt = await this.#retry(async () => {
+        await this.#prepareFor(state);
+        return this.writer.write(load, this.#session.signal);
+      });
     } catch (error) {
-      if (!(error instanceof RecordError)) throw error;
+      // A message that expired under the sink's hands is no refusal of its records.
+      if (!(error instanceof RecordError) || error.code === "MESSAGE_GONE") throw error;
       const children = await splitLoad(this.#session, this, state, messages, error);
       for (const child of children) await this.#apply(child.state, child.messages);
       return;

@@ -10,6 +10,7 @@ import { deadLetterQueue, queueName } from "./names.js";
 import { keyOf } from "./order.js";
 import { PageMapper, type PageWork } from "./page.js";
 import { readRequest } from "./prepare.js";
+import { putSequence } from "./read.js";
 import { commit, type Session } from "./session.js";
 
 /*
@@ -24,6 +25,10 @@ export interface ReadState {
   /** Key of the checkpoint: the flow, or the flow and a backfill window. */
   readonly checkpoint: string;
   cursor: Value | undefined;
+  /** The cursor is of a read that was not brought to its end. */
+  readonly resumes: boolean;
+  /** Nothing of this read is stored yet: what an earlier read remembers of its records does not concern it. */
+  isNew: boolean;
   nextSequence: number;
   /** Epoch ms, of a backfill. */
   readonly from?: number;
@@ -45,6 +50,7 @@ export async function extract(
   const ended = AbortSignal.any([signal, read.stop]);
   const request = readRequest(prepared, {
     cursor: read.cursor,
+    resumes: read.resumes,
     ...(read.from === undefined ? {} : { from: read.from }),
     ...(read.to === undefined ? {} : { to: read.to }),
     signal: ended,
@@ -61,6 +67,8 @@ export async function extract(
       rememberFrom = page.rememberFrom ?? rememberFrom;
       await commitPage(session, read, work);
     }
+    // A source may also answer to the signal by ending early: that is not the end of the stream.
+    throwIfCancelled(ended);
   } catch (error) {
     if (read.stop.aborted && !signal.aborted) return false;
     throw error;
@@ -69,13 +77,15 @@ export async function extract(
   return true;
 }
 
+/** Sorts behind every cursor value. */
+const EVERY_VERSION = "\uffff";
 const NONE: ReadonlySet<number> = new Set();
 
 /** Positions of the records that an earlier window has stored already, with the same cursor value. */
 async function findRepeats(session: Session, read: ReadState, page: Page): Promise<ReadonlySet<number>> {
   const { cursorField, stream } = session.prepared;
   const below = page.repeatsBelow;
-  if (below === undefined || cursorField === undefined) return NONE;
+  if (below === undefined || cursorField === undefined || read.isNew) return NONE;
   const candidates = page.records.flatMap((record: SourceRecord, position) => {
     const version = record[cursorField];
     const key = keyOf(record, stream.primaryKey);
@@ -100,7 +110,9 @@ async function commitPage(session: Session, read: ReadState, work: PageWork): Pr
       if (entries.length > 0) queues.send(queueName(flow.name, index, sink.connection), entries);
     });
     if (work.deadLetters.length > 0) queues.send(deadLetterQueue(flow.name), work.deadLetters);
+    if (read.isNew) store.forgetBelow(read.checkpoint, EVERY_VERSION);
     for (const { key, version } of work.remembered) store.remember(read.checkpoint, key, version);
+    putSequence(store, flow.name, work.nextSequence);
     store.putCheckpoint({
       flow: read.checkpoint,
       stream: prepared.feed,
@@ -140,6 +152,7 @@ async function commitPage(session: Session, read: ReadState, work: PageWork): Pr
     });
   });
   read.cursor = page.cursor;
+  read.isNew = false;
   pool.give(work.buffers);
   meter.fetched += tally.fetched;
   meter.bytes += tally.bytes;
@@ -155,11 +168,12 @@ async function completeRead(
   const isBackfill = read.checkpoint !== flow.name;
   await commit(session, ({ store }) => {
     if (isBackfill) store.deleteCheckpoint(read.checkpoint);
-    else if (read.cursor !== undefined) {
+    else {
       store.putCheckpoint({
         flow: read.checkpoint,
         stream: prepared.feed,
-        cursor: read.cursor,
+        // Also where nothing was found: an older, unfinished read must not be resumed behind this one.
+        cursor: read.cursor ?? null,
         nextSequence: read.nextSequence,
         updatedAt: new Date(host.clock.now()).toISOString(),
         run,
@@ -167,7 +181,7 @@ async function completeRead(
         complete: true,
       });
     }
-    if (isBackfill) store.forgetBelow(read.checkpoint, "\uffff");
+    if (isBackfill) store.forgetBelow(read.checkpoint, EVERY_VERSION);
     else if (rememberFrom !== undefined) store.forgetBelow(read.checkpoint, rememberFrom);
     updateRun(store, flow.name, run, (state) => ({ ...state, readComplete: true }));
   });

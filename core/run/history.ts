@@ -1,6 +1,7 @@
 import {
   type Environment,
   InvariantError,
+  invariant,
   type RunError,
   type RunState,
   type SinkState,
@@ -14,9 +15,16 @@ import { countsOf } from "./account.js";
 /*
  * What the store knows of a flow's runs beyond RunState itself:
  *   unsettled/<flow>                      ids of runs that still have something queued or unfinished, oldest first
- *   receipt/<run>/<queue>/<number>  files of one closed load, until the run is settled
+ *   receipt/<run>/<queue>/<number>        files of one closed load, until the run is settled
+ *   incomplete/<flow>/<generation>/<connection>/<target>
+ *                                         a part of that read never reached that sink: `replace` must not put it in
+ *                                         the place of a whole one
  */
 
+type Target = Pick<SinkState, "connection" | "target">;
+
+const incompleteKey = ({ flow, generation }: RunState, { connection, target }: Target) =>
+  `incomplete/${flow}/${generation}/${connection}/${target}`;
 const unsettledKey = (flow: string) => `unsettled/${flow}`;
 const receiptKey = (run: string, queue: string, number: number) => `receipt/${run}/${queue}/${number}`;
 
@@ -32,6 +40,8 @@ export function unsettledStates(store: Store, flow: string): RunState[] {
 }
 
 export function beginRun(tx: StoreTx, state: RunState): void {
+  // Ids of loads begin with the run's: one that came twice would find its loads in the ledgers and lose its records.
+  invariant(tx.run(state.flow, state.run) === undefined, "RUN_EXISTS", `there is a run ${state.run} already`);
   tx.put(unsettledKey(state.flow), [...unsettledRuns(tx, state.flow), state.run]);
   tx.putRun(state);
 }
@@ -89,6 +99,32 @@ export function receiptsOf(
     }
   }
   return { loads, files };
+}
+
+/** Notes that a part of the generation of `state` never reaches a sink. */
+export function markIncomplete(tx: StoreTx, state: RunState, sink: Target): void {
+  tx.put(incompleteKey(state, sink), true);
+}
+
+export function isIncomplete(store: Store, state: RunState, sink: Target): boolean {
+  return store.get(incompleteKey(state, sink)) !== undefined;
+}
+
+/** Counts records of a run that are gone from a sink's queue for good. */
+export function dropQueued(
+  tx: StoreTx,
+  flow: string,
+  run: string,
+  queue: string,
+  goneOf: (sink: SinkState) => number,
+): void {
+  updateRun(tx, flow, run, (state) =>
+    updateSink(state, queue, (sink) => {
+      const gone = goneOf(sink);
+      if (gone > 0) markIncomplete(tx, state, sink);
+      return { ...sink, dropped: sink.dropped + gone };
+    }),
+  );
 }
 
 /** Writes the files into the history and forgets a run that has nothing left to do. */

@@ -71,8 +71,11 @@ export class HeldLease {
     });
   }
 
-  /** Throws InvariantError LEASE_LOST when another process has taken over. */
-  assertHeld(store: StoreTx): void {
+  /**
+   * Throws InvariantError LEASE_LOST when another process has taken over. Outside of a transaction (by default) it is
+   * a look: what must not happen without the lease asks inside its own.
+   */
+  assertHeld(store: Pick<StoreTx, "lease"> = this.#environment.store): void {
     const current = store.lease(this.#lease.name);
     if (current?.owner !== this.#lease.owner) {
       throw new InvariantError(

@@ -1,12 +1,13 @@
 import type { Load, LoadState, Message } from "../contracts/index.js";
 
-/** The load of a recorded state and its messages, as a sink sees it. */
-export function loadOf(state: LoadState, messages: readonly Message[]): Load {
+/** The load of a recorded state and its messages, as a sink sees it. `resumed`: another run recorded it. */
+export function loadOf(state: LoadState, messages: readonly Message[], resumed: boolean): Load {
   return {
     id: state.id,
     flow: state.flow,
     run: state.run,
     generation: state.generation,
+    ...(resumed ? { resumed } : {}),
     records: state.records,
     bytes: state.bytes,
     schema: state.schema,

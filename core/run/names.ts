@@ -8,17 +8,22 @@ export function deadLetterQueue(flow: string): string {
   return `${flow}--dead-letters`;
 }
 
+/** The flow a queue of these names belongs to; any other name is taken for a flow's own. */
+export function flowOfQueue(queue: string): string {
+  return /^(.+)--(?:\d+-.+|dead-letters)$/.exec(queue)?.[1] ?? queue;
+}
+
 /** Name of the lease that makes one run of a flow at a time. */
 export function leaseName(flow: string): string {
   return `flow/${flow}`;
 }
 
-/** Sortable by start: `20261122T073604123Z-1f3a`. */
+/** Sortable by start: `20261122T073604123Z-1f3a09bc`. */
 export function runId(nowMs: number, random: () => number): string {
   const stamp = new Date(nowMs).toISOString().replaceAll(/[-:.]/g, "");
-  const suffix = Math.floor(random() * 0x10000)
+  const suffix = Math.floor(random() * 0x1_0000_0000)
     .toString(16)
-    .padStart(4, "0");
+    .padStart(8, "0");
   return `${stamp}-${suffix}`;
 }
 

@@ -73,7 +73,13 @@ function cursorOf(flow: Flow, stream: StreamSchema): string {
 /** The source fields a flow needs: what it maps, filters and validates, the key, and what orders records. */
 export function readRequest(
   prepared: PreparedFlow,
-  options: { cursor: Value | undefined; from?: number; to?: number; signal: AbortSignal },
+  options: {
+    cursor: Value | undefined;
+    resumes?: boolean;
+    from?: number;
+    to?: number;
+    signal: AbortSignal;
+  },
 ): ReadRequest {
   const { flow, stream, plan, orderField } = prepared;
   const from = options.from ?? flow.source.start;
@@ -85,6 +91,7 @@ export function readRequest(
     mode: prepared.mode,
     cursorField: prepared.cursorField,
     cursor: options.cursor,
+    ...(options.resumes === true ? { resumes: true } : {}),
     ...(from === undefined ? {} : { from }),
     ...(options.to === undefined ? {} : { to: options.to }),
     lookbackMs: flow.source.lookbackMs ?? stream.defaultLookbackMs,

@@ -1,8 +1,8 @@
 import { ConfigError } from "../contracts/index.js";
 import { queuedOf } from "./account.js";
-import { unsettledStates, updateRun, updateSink } from "./history.js";
+import { dropQueued, unsettledRuns } from "./history.js";
 import { HeldLease } from "./lease.js";
-import { leaseName } from "./names.js";
+import { flowOfQueue, leaseName } from "./names.js";
 import type { RunHost } from "./types.js";
 
 /**
@@ -17,22 +17,19 @@ export async function purgeQueue(host: RunHost, queue: string): Promise<number> 
       fix: `Name one of: ${environment.queues.listQueues().join(", ") || "(none yet)"}.`,
     });
   }
-  const flow = queue.split("--")[0] ?? queue;
+  const flow = flowOfQueue(queue);
   const lease = await HeldLease.acquire(environment, host.clock, host.random, leaseName(flow), (error) => {
     host.log.error("lease lost while purging", { queue, error: error.message });
   });
   try {
     const { records } = environment.queues.depth(queue);
+    // A process that dies in between leaves what reconcileQueue and an open load without messages put right.
     await environment.queues.purgeQueue(queue);
     const open = environment.store.openLoads(flow).filter((load) => load.queue === queue);
     await environment.transaction(({ store }) => {
       lease.assertHeld(store);
       for (const load of open) store.deleteLoad(flow, load.id);
-      for (const { run } of unsettledStates(environment.store, flow)) {
-        updateRun(store, flow, run, (state) =>
-          updateSink(state, queue, (sink) => ({ ...sink, dropped: sink.dropped + queuedOf(sink) })),
-        );
-      }
+      for (const run of unsettledRuns(store, flow)) dropQueued(store, flow, run, queue, queuedOf);
     });
     return records;
   } finally {

@@ -12,6 +12,7 @@ import { isOrdered } from "./page.js";
 import { prepareFlow } from "./prepare.js";
 import { execute } from "./run.js";
 import { commit, type Session } from "./session.js";
+import { type Place, placesOf, placeToday } from "./sinks.js";
 import type { RunHost, RunResult } from "./types.js";
 
 /*
@@ -19,6 +20,9 @@ import type { RunHost, RunResult } from "./types.js";
  * mapped anew, for every sink; what a sink had refused is a mapped record and goes back to that sink alone. A letter
  * leaves the dead-letter queue in the transaction that puts it into the sink queues; one that is refused again stays.
  * The run that does this has an account of its own: fetched are the letters that left the queue.
+ *
+ * A sink that replaces its content takes letters of the last read only: a newer read has seen the record of an older
+ * letter itself, as it is now.
  */
 
 export interface RedriveOptions extends DeadLetterFilter {
@@ -52,9 +56,11 @@ export async function redriveDeadLetters(
     const source = connectSource(host, flow.source.connection);
     try {
       const prepared = await prepareFlow(source, flow, options.signal);
+      const places = await placesOf(host, flow);
+      const generation = host.environment.store.checkpoint(flow.name)?.generation ?? "";
       for (const letter of letters()) {
         examined++;
-        const verdict = judge({ flow, prepared }, letter);
+        const verdict = judge({ host, flow, prepared, places, generation }, letter);
         if (verdict.passes) redriven++;
         else still.push({ messageId: letter.messageId, reason: verdict.reason });
       }
@@ -71,11 +77,12 @@ export async function redriveDeadLetters(
     async (session, stop) => {
       for (const letter of letters()) {
         if (stop.aborted || session.signal.aborted) return false;
+        // Refused by its sink again while this run goes on: that is for another redrive.
+        if (letter.run === session.run) continue;
         examined++;
         const verdict = judge(session, letter);
         if (verdict.passes) {
-          await sendBack(session, letter, verdict);
-          redriven++;
+          if (await sendBack(session, letter, verdict)) redriven++;
         } else {
           await keep(session, letter, verdict);
           still.push({ messageId: letter.messageId, reason: verdict.reason });
@@ -88,22 +95,26 @@ export async function redriveDeadLetters(
 }
 
 /** What the flow says of the letter today, and the lines for each sink queue. */
-function judge(session: Pick<Session, "flow" | "prepared">, letter: DeadLetter): Verdict {
-  const { flow, prepared } = session;
+function judge(
+  session: Pick<Session, "host" | "flow" | "prepared" | "places" | "generation">,
+  letter: DeadLetter,
+): Verdict {
+  const { host, flow, prepared, places, generation } = session;
   const { attributes } = letter.message;
-  const queues = flow.sinks.map((sink, index) => ({
-    ordered: isOrdered(sink),
-    queue: queueName(flow.name, index, sink.connection),
-  }));
+  const state = host.environment.store.run(flow.name, letter.run);
+  const takes = ({ replaces }: Place) => !replaces || state?.generation === generation;
   const record = recordOf(letter);
   if (record === undefined) {
     return { passes: false, rule: "json", reason: "the body is not one JSON object" };
   }
   if (letter.stage === "sink") {
-    const own = queues[Number(attributes.sinkIndex ?? 0)];
-    if (own === undefined || !own.queue.endsWith(`-${letter.sink}`)) {
+    const queue = queueName(flow.name, Number(attributes.sinkIndex ?? 0), letter.sink ?? "");
+    const meant = state?.sinks.find((sink) => sink.queue === queue);
+    const own = state && meant && placeToday(state, meant, places);
+    if (own === undefined) {
       return { passes: false, rule: "sink", reason: `the flow has no sink ${letter.sink ?? ""} any more` };
     }
+    if (!takes(own)) return REPLACED;
     return { passes: true, filtered: false, lines: new Map([[own.queue, recordJson(record)]]) };
   }
   const outcome = prepared.plan.process(record);
@@ -113,15 +124,23 @@ function judge(session: Pick<Session, "flow" | "prepared">, letter: DeadLetter):
   if (outcome.kind === "filtered") return { passes: true, filtered: true, lines: new Map() };
   const order = attributes.order ?? orderOf(undefined, 0);
   const plain = prepared.plan.stringify(outcome.record);
-  const ordered = queues.some((queue) => queue.ordered)
-    ? prepared.plan.stringify({ ...outcome.record, [ORDER_COLUMN]: order })
-    : plain;
-  return {
-    passes: true,
-    filtered: false,
-    lines: new Map(queues.map((queue) => [queue.queue, queue.ordered ? ordered : plain])),
-  };
+  const lines = new Map<string, string>();
+  for (const [index, sink] of flow.sinks.entries()) {
+    const place = places[index];
+    if (place === undefined || !takes(place)) continue;
+    const line = isOrdered(sink)
+      ? prepared.plan.stringify({ ...outcome.record, [ORDER_COLUMN]: order })
+      : plain;
+    lines.set(place.queue, line);
+  }
+  return lines.size === 0 ? REPLACED : { passes: true, filtered: false, lines };
 }
+
+const REPLACED: Verdict = {
+  passes: false,
+  rule: "replace",
+  reason: "a newer read has taken the place of the one it was rejected in",
+};
 
 function recordOf(letter: DeadLetter): SourceRecord | undefined {
   try {
@@ -141,7 +160,7 @@ async function sendBack(
   session: Session,
   letter: DeadLetter,
   verdict: Verdict & { passes: true },
-): Promise<void> {
+): Promise<boolean> {
   const { flow, run, generation, prepared, host, pool } = session;
   const entries = new Map<string, SendEntry>();
   for (const [queue, line] of verdict.lines) {
@@ -180,6 +199,7 @@ async function sendBack(
     return true;
   });
   if (moved) session.meter.fetched++;
+  return moved;
 }
 
 /** Refused again: it stays, with today's reason. */

@@ -22,6 +22,7 @@ import { putSchema } from "./schema.js";
 import type { Session } from "./session.js";
 import { commit } from "./session.js";
 import { closeInterrupted, finishRuns, reconcileQueue, settleEarlier } from "./settle.js";
+import { checkPlaces, markLate } from "./sinks.js";
 import type { RunHost, RunOptions, RunResult } from "./types.js";
 
 const BACKPRESSURE_POLL_MS = 20;
@@ -45,7 +46,11 @@ export async function execute(
   feed: Feed | undefined,
 ): Promise<RunResult> {
   const abort = new AbortController();
-  const onLost = (error: Error) => abort.abort(error);
+  const onLost = (error: Error) => {
+    // A renewal that failed is tried again long before the lease runs out; one that was lost is lost.
+    if (error instanceof InvariantError) abort.abort(error);
+    else host.log.warn("the lease was not renewed", { flow: flow.name, error: error.message });
+  };
   const lease = await HeldLease.acquire(
     host.environment,
     host.clock,
@@ -66,6 +71,8 @@ class Run {
   readonly #options: RunOptions;
   readonly #lease: HeldLease;
   readonly #signal: AbortSignal;
+  /** Ends the run from within: the lease is lost. */
+  readonly #abort: AbortSignal;
   readonly #feed: Feed | undefined;
   readonly #id: string;
   readonly #meter: ProgressMeter;
@@ -85,6 +92,7 @@ class Run {
     this.#flow = flow;
     this.#options = options;
     this.#lease = lease;
+    this.#abort = abort.signal;
     this.#signal = AbortSignal.any([options.signal, abort.signal]);
     this.#feed = feed;
     this.#id = runId(host.clock.now(), () => host.random.next());
@@ -140,12 +148,13 @@ class Run {
       repeated: 0,
       bytes: 0,
       pages: 0,
-      sinks: this.#flow.sinks.map(({ connection }, index): SinkState => {
+      sinks: this.#flow.sinks.map(({ connection, mode }, index): SinkState => {
         const queue = queueName(this.#flow.name, index, connection);
         return {
           connection,
           target: connection,
           queue,
+          mode,
           loads: 0,
           records: 0,
           bytes: 0,
@@ -191,7 +200,10 @@ class Run {
       this.#feed === undefined
         ? startOfRead(environment.store, prepared, this.#id, this.#options)
         : undefined;
-    const generation = start?.generation ?? this.#id;
+    // What is redriven belongs to the last read, finished or not: that is where `replace` gathers.
+    const last = this.#feed === undefined ? undefined : environment.store.checkpoint(this.#flow.name);
+    const generation = start?.generation ?? last?.generation ?? this.#id;
+    const before = start === undefined ? last?.run : start.before;
     const session: Session = {
       host: this.#host,
       flow: this.#flow,
@@ -201,26 +213,34 @@ class Run {
       generation,
       lease: this.#lease,
       meter: this.#meter,
-      pool: new BodyPool(this.#host.project.buffer.messageBytes),
+      pool: new BodyPool(
+        Math.min(this.#host.project.buffer.messageBytes, MAXIMUM_MESSAGE_SIZE - ATTRIBUTE_BYTES),
+      ),
+      places: [],
       signal: this.#signal,
       extraction: { done: false },
     };
     this.#flow.sinks.forEach((target, index) => {
       const connector = this.#host.project.connections.get(target.connection)?.connector ?? "";
       const kind = this.#host.connectors.sinks.get(connector)?.spec.capabilities.kind ?? "files";
-      this.#lanes.push(new Lane(session, index, target, connectSink(this.#host, target.connection), kind));
+      const lane = new Lane(session, index, target, connectSink(this.#host, target.connection), kind);
+      this.#lanes.push(lane);
+      session.places.push(lane.place);
     });
+    checkPlaces(environment.store, this.#flow, session.places, this.#host.log);
     await this.#note(({ store }) => {
       putSchema(store, prepared.plan.schemaId, false, prepared.schemas.plain);
       putSchema(store, prepared.plan.schemaId, true, prepared.schemas.ordered);
-      updateRun(store, this.#flow.name, this.#id, (state) => ({
+      const state = updateRun(store, this.#flow.name, this.#id, (state) => ({
         ...state,
         generation,
+        readComplete: last?.complete ?? false,
         sinks: state.sinks.map((sink, index) => ({
           ...sink,
           target: this.#lanes[index]?.writer.target ?? sink.target,
         })),
       }));
+      if (before !== undefined) markLate(store, state, before, session.places);
     });
     for (const lane of this.#lanes) await reconcileQueue(session, lane.queue);
     this.#meter.queued = () =>
@@ -265,9 +285,7 @@ class Run {
     this.#meter.phase = "delivering";
     await Promise.all(lanes);
     if (!this.#signal.aborted) {
-      for (const lane of this.#lanes) {
-        if (lane.failure === undefined) await finishRuns(session, lane);
-      }
+      for (const lane of this.#lanes) await this.#finish(session, lane);
       await settleEarlier(session);
     }
     return failure ?? this.#lanes.find((lane) => lane.failure !== undefined)?.failure;
@@ -286,6 +304,16 @@ class Run {
       if (!(error instanceof SluiceError) || error.kind !== "transient") this.#stop.abort();
     }
     session.meter.queued();
+  }
+
+  /** A sink that cannot finish keeps no other one from finishing; the next run tells it again. */
+  async #finish(session: Session, lane: Lane): Promise<void> {
+    if (lane.failure !== undefined) return;
+    try {
+      await finishRuns(session, lane);
+    } catch (error) {
+      lane.failure = error;
+    }
   }
 
   /** Waits while a sink queue holds more than the high-water mark; ends the extraction when its lane has given up. */
@@ -309,7 +337,9 @@ class Run {
       ? new CancelledError("CANCELLED", "cancelled; the next run goes on from the last checkpoint", {
           place: this.#flow.name,
         })
-      : failure;
+      : this.#abort.aborted
+        ? this.#abort.reason
+        : failure;
     const status = cancelled ? "cancelled" : "failed";
     const state = await this.#note(({ store }) =>
       updateRun(store, this.#flow.name, this.#id, (current) => {
@@ -335,3 +365,5 @@ class Run {
 
 /** SQS's largest; what a message may hold is settled when it is packed. */
 const MAXIMUM_MESSAGE_SIZE = 1_048_576;
+/** Room beside the body: the attributes of a dead letter with a long reason. */
+const ATTRIBUTE_BYTES = 16_384;

@@ -4,6 +4,7 @@ import type { HeldLease } from "./lease.js";
 import type { BodyPool } from "./pack.js";
 import type { PreparedFlow } from "./prepare.js";
 import type { ProgressMeter } from "./progress.js";
+import type { Place } from "./sinks.js";
 import type { RunHost } from "./types.js";
 
 /** What the parts of one run share. */
@@ -17,6 +18,8 @@ export interface Session {
   readonly lease: HeldLease;
   readonly meter: ProgressMeter;
   readonly pool: BodyPool;
+  /** The sinks as the flow file has them now; filled as their lanes are made. */
+  readonly places: Place[];
   /** Aborts everything at once: cancelled, lease lost, an invariant broken. */
   readonly signal: AbortSignal;
   /** No further message will be sent by this run. */

@@ -1,8 +1,19 @@
+import type { RunState, SinkState } from "../contracts/index.js";
 import { queuedOf } from "./account.js";
 import type { Lane } from "./deliver.js";
-import { receiptsOf, settleRun, unsettledRuns, unsettledStates, updateRun, updateSink } from "./history.js";
+import {
+  dropQueued,
+  isIncomplete,
+  receiptsOf,
+  settleRun,
+  unsettledRuns,
+  unsettledStates,
+  updateRun,
+  updateSink,
+} from "./history.js";
 import { withRetry } from "./retry.js";
 import { commit, type Session } from "./session.js";
+import { isSamePlace } from "./sinks.js";
 
 /*
  * The end of runs. A run is settled in a sink once none of its records is queued there and the sink was told so
@@ -32,48 +43,80 @@ export async function closeInterrupted(session: Pick<Session, "host" | "lease" |
 }
 
 /**
- * Messages that left a queue outside of a run (retention, a purge through another tool) are counted as dropped, oldest
- * run first, so that every account keeps balancing; said aloud, since records are gone.
+ * Messages that left a queue outside of a run (retention, a purge through another tool) are counted as dropped by the
+ * runs that sent them, so that every account keeps balancing; said aloud, since records are gone.
  */
 export async function reconcileQueue(session: Session, queue: string): Promise<void> {
   const { host, flow } = session;
   const states = unsettledStates(host.environment.store, flow.name);
-  const held = host.environment.queues.depth(queue).records;
-  let missing = -held;
-  for (const state of states)
-    for (const sink of state.sinks) if (sink.queue === queue) missing += queuedOf(sink);
-  if (missing <= 0) return;
-  host.log.warn("records are gone from a queue: expired or removed by another tool", {
-    queue,
-    records: missing,
-  });
+  let expected = 0;
+  for (const { sinks } of states)
+    for (const sink of sinks) if (sink.queue === queue) expected += queuedOf(sink);
+  if (host.environment.queues.depth(queue).records >= expected) return;
+  const held = recordsByRun(session, queue);
+  let gone = 0;
   await commit(session, ({ store }) => {
     for (const { run } of states) {
-      updateRun(store, flow.name, run, (state) =>
-        updateSink(state, queue, (sink) => {
-          const gone = Math.min(missing, queuedOf(sink));
-          missing -= gone;
-          return { ...sink, dropped: sink.dropped + gone };
-        }),
-      );
+      dropQueued(store, flow.name, run, queue, (sink) => {
+        const missing = Math.max(0, queuedOf(sink) - (held.get(run) ?? 0));
+        gone += missing;
+        return missing;
+      });
     }
   });
+  host.log.warn("records are gone from a queue: expired or removed by another tool", {
+    queue,
+    records: gone,
+  });
+}
+
+const PEEK = 1_000;
+
+function recordsByRun(session: Session, queue: string): ReadonlyMap<string, number> {
+  const { queues } = session.host.environment;
+  const held = new Map<string, number>();
+  let after: string | undefined;
+  for (;;) {
+    const page = queues.peek(queue, { limit: PEEK, ...(after === undefined ? {} : { after }) });
+    for (const { attributes, records } of page) {
+      const run = attributes.run ?? "";
+      held.set(run, (held.get(run) ?? 0) + records);
+    }
+    after = page.at(-1)?.messageId;
+    if (page.length < PEEK) return held;
+  }
 }
 
 /** Tells the lane's sink of every run that has nothing left in its queue, oldest first. */
 export async function finishRuns(session: Session, lane: Lane): Promise<void> {
   const { host, flow, signal } = session;
   for (const state of unsettledStates(host.environment.store, flow.name)) {
-    const sink = state.sinks.find(({ queue }) => queue === lane.queue);
+    const sink = sinkOf(session, lane, state);
     if (sink === undefined || sink.finished) continue;
     // An older run still waits: a newer one must not be swapped in before it.
     if (queuedOf(sink) > 0) return;
+    const told = () =>
+      commit(session, ({ store }) => {
+        updateRun(store, flow.name, state.run, (current) =>
+          updateSink(current, sink.queue, (own) => ({ ...own, finished: true })),
+        );
+      });
+    if (!isSamePlace(sink, lane.place)) {
+      // The sink writes elsewhere now: what that run left there is not its to finish any more.
+      if (sink.records > 0)
+        host.log.warn("a run is not finished in a target that the flow has no more", {
+          run: state.run,
+          target: sink.target,
+        });
+      await told();
+      continue;
+    }
     const { loads, files } = receiptsOf(host.environment.store, state.run, sink);
     const finished = {
       run: state.run,
       flow: flow.name,
       generation: state.generation,
-      complete: state.readComplete,
+      complete: isWhole(session, lane, state, sink),
       loads,
       files,
       records: sink.records,
@@ -87,12 +130,27 @@ export async function finishRuns(session: Session, lane: Lane): Promise<void> {
       (wait) => session.meter.waiting(wait),
       () => lane.writer.finish(finished, signal),
     );
-    await commit(session, ({ store }) => {
-      updateRun(store, flow.name, state.run, (current) =>
-        updateSink(current, lane.queue, (own) => ({ ...own, finished: true })),
-      );
-    });
+    await told();
   }
+}
+
+/**
+ * The generation was read to its end, all of it for this sink. What a run had sent to be appended must not take the
+ * place of everything because the flow replaces since.
+ */
+function isWhole({ host }: Session, lane: Lane, state: RunState, sink: SinkState): boolean {
+  if (!state.readComplete || isIncomplete(host.environment.store, state, sink)) return false;
+  return sink.mode === undefined || sink.mode === lane.writer.mode;
+}
+
+/** The lane's part of a run, also of one in which its sink stood at another position of the flow. */
+function sinkOf(session: Session, { place }: Lane, { sinks }: RunState): SinkState | undefined {
+  const there = sinks.find(({ queue }) => queue === place.queue);
+  if (there !== undefined && isSamePlace(there, place)) return there;
+  const moved = sinks.find((sink) => isSamePlace(sink, place));
+  if (moved !== undefined) return moved;
+  const hasMoved = there !== undefined && session.places.some((other) => isSamePlace(other, there));
+  return hasMoved ? undefined : there;
 }
 
 /** Writes files into the histories and forgets runs that are through. */

@@ -1,4 +1,15 @@
-import { closeSync, fstatSync, mkdirSync, openSync, readFileSync, readSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { ConfigError } from "../contracts/index.js";
 import { classed } from "./storage-error.js";
@@ -37,6 +48,30 @@ export function prepareFolders(paths: DataDirPaths, readOnly: boolean): void {
     mkdirSync(paths.blobs, { recursive: true });
   } catch (error) {
     throw classed(error, paths.buffer);
+  }
+}
+
+/** At least what LMDB asks for: a header and 64 bytes for each of MOST_READERS (open.ts). */
+const LOCK_BYTES = 64 * 1024;
+
+/**
+ * Makes LMDB's lock file with all its blocks. LMDB would make a sparse one and write it through a memory map, and on a
+ * full disk such a write kills the process with SIGBUS instead of an error. It comes into place whole, by a link:
+ * another process may open it at any instant.
+ */
+export function prepareLockFile({ buffer }: DataDirPaths): void {
+  const lock = join(buffer, "lock.mdb");
+  if (existsSync(lock)) return;
+  const draft = join(buffer, `lock.${process.pid}.new`);
+  try {
+    writeFileSync(draft, Buffer.alloc(LOCK_BYTES));
+    linkSync(draft, lock);
+  } catch (error) {
+    const failure = classed(error, buffer);
+    // Another process was first; or a file system without links, where LMDB makes the file as it always did.
+    if (failure.code === "DISK_FULL") throw failure;
+  } finally {
+    rmSync(draft, { force: true });
   }
 }
 

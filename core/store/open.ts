@@ -10,6 +10,7 @@ import {
   dataDirPaths,
   openDataFile,
   prepareFolders,
+  prepareLockFile,
   writeExtent,
 } from "./data-dir.js";
 import { StoredEnvironment } from "./environment.js";
@@ -57,6 +58,7 @@ export async function openEnvironment(options: EnvironmentOptions): Promise<Envi
       place: options.dataDir,
       fix: "Run a flow first, or name another dataDir in sluice.yaml.",
     });
+  if (!readOnly) prepareLockFile(paths);
   const tables = shareTables(realpathSync(paths.buffer), { readOnly, sync: options.sync ?? "commit" }, () =>
     openTables(paths, options),
   );

@@ -27,12 +27,22 @@ function cancelOnSignals(): AbortSignal {
   const controller = new AbortController();
   for (const name of ["SIGINT", "SIGTERM"] as const) {
     process.on(name, () => {
-      if (controller.signal.aborted) process.exit(EXIT.cancelled);
+      if (controller.signal.aborted) return endNow();
       process.stderr.write(`\n${name}: stopping cleanly; once more ends at once.\n`);
       controller.abort(name);
     });
   }
   return controller.signal;
+}
+
+/**
+ * Ends this process as an unhandled Ctrl-C does: shells report 130. Not with `process.exit`: that runs the cleanup of
+ * native modules, and LMDB's waits for a commit under way, which waits for this thread, for ever and with the lock that
+ * every other process on the data directory needs. A killed process is what the engine is made for.
+ */
+function endNow(): void {
+  process.removeAllListeners("SIGINT");
+  process.kill(process.pid, "SIGINT");
 }
 
 /**
@@ -68,6 +78,17 @@ function drained(stream: NodeJS.WriteStream): Promise<void> {
   return new Promise((resolve) => stream.write("", () => resolve()));
 }
 
+/** lmdb-js prints the error of a failed commit, which reaches us as a rejection as well: told once is enough. */
+function muteLmdb(): void {
+  const print = console.error;
+  console.error = (...data: unknown[]) => {
+    const [error] = data;
+    if (!(error instanceof Error && /[\\/]node_modules[\\/]lmdb[\\/]/.test(error.stack ?? "")))
+      print(...data);
+  };
+}
+
+muteLmdb();
 const resultFailure = watch(process.stdout);
 watch(process.stderr);
 const signal = cancelOnSignals();

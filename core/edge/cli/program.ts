@@ -168,9 +168,8 @@ function buildProgram(context: CommandContext, choose: Choose) {
 
 function register(parent: Commander, name: string, command: Command, choose: Choose): void {
   const child = parent.command(name).summary(command.summary);
-  child.description(
-    command.details === undefined ? command.summary : `${command.summary}\n\n${command.details}`,
-  );
+  // One paragraph each: commander breaks lines at the width of the terminal.
+  child.description([command.summary, command.details?.replaceAll("\n", " ") ?? []].flat().join("\n\n"));
   for (const argument of command.arguments) child.argument(argument.form, argument.description);
   for (const option of command.options) {
     if (option.repeats === true) child.option(option.flags, option.description, gather);

@@ -36,10 +36,15 @@ export function connectionProblems(
   const own: Problem[] = [];
   const other: Problem[] = [];
   for (const problem of settingsProblems(project)) {
-    const connection = /^connections\.([a-z0-9_-]+)/.exec(problem.keyPath)?.[1];
+    const connection = connectionOf(problem);
     (connection !== undefined && !used.has(connection) ? other : own).push(problem);
   }
   return { own, other };
+}
+
+/** The connection that a problem of sluice.yaml stands in. */
+export function connectionOf(problem: Problem): string | undefined {
+  return /^connections\.([a-z0-9_-]+)/.exec(problem.keyPath)?.[1];
 }
 
 /** `name` as the user typed it: the flow's name, its file's name without ending, or a path to the file. */
@@ -84,7 +89,8 @@ function unknownFlow(project: Project, name: string): ConfigError {
   const near = nearestName(name, names);
   const broken = new Set(project.problems.map((problem) => problem.file)).size;
   const hint = near === undefined ? "" : ` (did you mean ${near}?)`;
-  const others = broken === 0 ? "" : ` ${plural(broken, "file")} could not be read: see \`sluice validate\`.`;
+  const others =
+    broken === 0 ? "" : ` ${plural(broken, "file")} with problems may hold it: see \`sluice validate\`.`;
   return new ConfigError("FLOW_UNKNOWN", `there is no flow named ${name}${hint}`, {
     fix: names.length === 0 ? `No flow is ready.${others}` : `Name one of: ${names.join(", ")}.${others}`,
   });

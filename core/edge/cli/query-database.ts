@@ -173,5 +173,9 @@ function sqlError(error: unknown): ConfigError {
   const column = drawing === null ? 0 : (drawing[3] ?? "").length - `LINE ${line}: `.length + 1;
   return new ConfigError("SQL", words, {
     place: line === undefined ? "query" : `query:${line}:${Math.max(1, column)}`,
+    // The one mistake that knowing SQL does not help against.
+    ...(/^(Catalog|Parser) Error/.test(words)
+      ? { fix: "`sluice query` without SQL lists the tables; a flow's name has _ for -." }
+      : {}),
   });
 }

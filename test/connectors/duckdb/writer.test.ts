@@ -41,6 +41,13 @@ const describeTable = async (table = "t") =>
   );
 
 describe("columns", () => {
+  test("a dry run makes no file", async () => {
+    expect(await prepare(open({}), [id], true)).toEqual([
+      { kind: "createTable", text: "creates table t with 1 columns" },
+    ]);
+    expect(await readdir(dir)).toEqual([]);
+  });
+
   test("evolve adds columns and widens numbers, and says so", async () => {
     await sqlOn(
       path,

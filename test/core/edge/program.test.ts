@@ -154,6 +154,6 @@ describe("validate", () => {
     const unknown = await runLine(["validate", "nothing-like-it"], { cwd, connectors });
     expect(unknown.code).toBe(2);
     expect(unknown.stderr).toContain("error[FLOW_UNKNOWN]: there is no flow named nothing-like-it");
-    expect(unknown.stderr).toContain("Name one of: c. 1 file could not be read");
+    expect(unknown.stderr).toContain("Name one of: c. 1 file with problems may hold it");
   });
 });

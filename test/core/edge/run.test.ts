@@ -74,7 +74,7 @@ describe("run", () => {
     );
     expect(document).toMatchObject({
       flow: "accounts",
-      run: expect.stringMatching(/^\d{8}T\d{9}Z-[0-9a-f]{4}$/),
+      run: expect.stringMatching(/^\d{8}T\d{9}Z-[0-9a-f]{8}$/),
       status: "succeeded",
       trigger: "onDemand",
       startedAt: expect.stringMatching(/Z$/),

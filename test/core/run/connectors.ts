@@ -88,6 +88,8 @@ export class ScriptedSink {
   readonly loads = new Map<string, StoredLoad>();
   readonly attempts: string[] = [];
   readonly finished: { run: string; generation: string; complete: boolean; records: number }[] = [];
+  /** Files that `finish` named, by run. */
+  readonly manifests = new Map<string, readonly string[]>();
   /** Called before a load is applied: throw to refuse it. */
   beforeWrite: (load: Load, lines: readonly string[]) => void | Promise<void> = () => undefined;
   beforePrepare: (request: PrepareRequest) => void = () => undefined;
@@ -159,6 +161,10 @@ export class ScriptedSink {
       },
       finish: async (run) => {
         this.beforeFinish(run);
+        this.manifests.set(
+          run.run,
+          run.files.map(({ path }) => path),
+        );
         this.finished.push({
           run: run.run,
           generation: run.generation,

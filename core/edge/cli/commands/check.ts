@@ -1,18 +1,22 @@
 import { z } from "zod";
 import type { CheckReport, Sink, Source } from "../../../contracts/index.js";
+import { formatProblem } from "../../../flow/problem.js";
+import type { Project } from "../../../flow/types.js";
 import { type CommandContext, defineCommand } from "../command.js";
 import { connectionNamed } from "../connection.js";
 import { EXIT } from "../exit-code.js";
 import { type Failure, failureText } from "../failure.js";
 import { names } from "../input.js";
 import type { Output } from "../output.js";
-import { settingsProblems } from "../project-problems.js";
+import { connectionOf, connectionProblems, ProjectProblems } from "../project-problems.js";
+import type { Workspace } from "../workspace.js";
 
 /** What `check` found out about one connection. */
 interface Finding {
   readonly connection: string;
-  readonly connector: string;
-  readonly role: "source" | "sink";
+  /** Null where sluice.yaml must be corrected before there is anything to connect to. */
+  readonly connector: string | null;
+  readonly role: "source" | "sink" | null;
   readonly report: CheckReport | null;
   readonly error: Failure | null;
 }
@@ -30,16 +34,16 @@ export const check = defineCommand({
   input: z.object({ connections: names }),
   async run({ connections }, context) {
     const { output, workspace } = context;
-    const project = await workspace.projectToConnect(connections);
-    // Asked for all of them, those that cannot even be read are a failure too.
-    const incomplete = connections.length === 0 && settingsProblems(project).length > 0;
+    const all = connections.length === 0;
+    const project = await (all ? workspace.project() : workspace.projectToConnect(connections));
+    // Asked for all of them, those that cannot even be read are failures beside the others.
+    const findings = all ? unreadable(project, workspace) : [];
+    let exitCode: number = findings.length > 0 ? EXIT.configuration : EXIT.done;
     const host = await workspace.host();
     const { exitCodeOf, connectSink, connectSource } = await import("../../../run/index.js");
-    const wanted = connections.length > 0 ? [...new Set(connections)] : [...project.connections.keys()];
+    const wanted = all ? [...project.connections.keys()] : [...new Set(connections)];
     // A name that is mistyped is told before the first connection is made.
     for (const name of wanted) connectionNamed(project, name);
-    const findings: Finding[] = [];
-    let exitCode: number = incomplete ? EXIT.configuration : EXIT.done;
     for (const name of wanted) {
       const { connector, role } = connectionNamed(project, name);
       const about = { connection: name, connector, role };
@@ -62,6 +66,21 @@ export const check = defineCommand({
   },
 });
 
+/** A finding for each connection with problems in sluice.yaml. ProjectProblems for problems of the file as a whole. */
+function unreadable(project: Project, workspace: Workspace): Finding[] {
+  const { own, other } = connectionProblems(project, new Set());
+  if (own.length > 0) throw new ProjectProblems(own);
+  return [...new Set(other.map(connectionOf))].map((name = "") => ({
+    connection: name,
+    connector: null,
+    role: null,
+    report: null,
+    error: workspace.failureOf(
+      new ProjectProblems(other.filter((problem) => connectionOf(problem) === name)),
+    ),
+  }));
+}
+
 async function checked(opened: Source | Sink, { shell }: CommandContext): Promise<CheckReport> {
   try {
     return await opened.check(shell.signal);
@@ -80,10 +99,11 @@ function document({ report, ...about }: Finding) {
 }
 
 function findingText({ connection, connector, role, report, error }: Finding, output: Output): string {
-  const head = `${output.paint("bold", connection)} (${connector}, ${role})`;
+  const about = connector === null ? "sluice.yaml" : `${connector}, ${role}`;
+  const head = `${output.paint("bold", connection)} (${about})`;
   if (report === null || error !== null) {
     const text =
-      error === null ? "" : failureText(error, String, (style, words) => output.paint(style, words));
+      error === null ? "" : failureText(error, formatProblem, (style, words) => output.paint(style, words));
     return `${head}: ${output.paint("red", "failed")}\n${indent(text)}`;
   }
   return [

@@ -29,10 +29,7 @@ while (next !== undefined) {
     answer.data,
   );
   let lines = "";
-  for (const record of page.records) {
-    delete record.attributes;
-    lines += `${JSON.stringify(record)}\n`;
-  }
+  for (const record of page.records) lines += `${JSON.stringify(record)}\n`;
   if (!sink.write(lines)) await once(sink, "drain");
   records += page.records.length;
   next = page.done ? undefined : page.nextRecordsUrl;

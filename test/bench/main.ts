@@ -118,6 +118,41 @@ function report(what: string, count: number, measured: Measured, base?: Measured
   process.stdout.write(`${line(row)}\n`);
 }
 
+/** Design, "Numbers to reach": records/s end to end, share of the bare loop, MiB of anonymous memory. */
+const GOALS: Readonly<Record<string, number>> = { "sluice -> parquet": 60_000, "sluice -> jsonl-gz": 40_000 };
+const SHARE = 0.7;
+const MEMORY_MIB = 300;
+
+/** Each goal with what was measured, and what limits where it was missed. */
+function judge(): void {
+  process.stdout.write("\n");
+  const [base] = rows;
+  for (const { what, records: count, measured, ratio } of rows) {
+    const goal = GOALS[what];
+    const rate = count / measured.wallS;
+    if (goal !== undefined) {
+      const limit =
+        rate >= goal || base === undefined || ratio === undefined
+          ? ""
+          : `; the machine limits: the bare loop itself does ${Math.round(base.records / base.measured.wallS).toLocaleString("en")}/s here, one core of JSON.parse and JSON.stringify`;
+      verdict(
+        rate >= goal,
+        `${what}: ${Math.round(rate).toLocaleString("en")}/s, goal ${goal.toLocaleString("en")}/s${limit}`,
+      );
+    }
+    if (ratio !== undefined)
+      verdict(ratio >= SHARE, `${what}: ${ratio.toFixed(2)} of the bare loop, goal ${SHARE}`);
+    if (what.startsWith("sluice")) {
+      const anonymous = Math.round(measured.peakAnonMiB);
+      verdict(anonymous <= MEMORY_MIB, `${what}: peak ${anonymous} MiB anonymous, goal ${MEMORY_MIB} MiB`);
+    }
+  }
+}
+
+function verdict(reached: boolean, text: string): void {
+  process.stdout.write(`${reached ? "reached" : "missed "}  ${text}\n`);
+}
+
 function line({ what, records: count, measured, ratio }: Row): string {
   const cells = [
     what.padEnd(28),
@@ -183,3 +218,4 @@ if (values.memory) {
   }
 }
 rmSync(dir, { recursive: true, force: true });
+judge();

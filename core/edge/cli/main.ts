@@ -41,6 +41,8 @@ function cancelOnSignals(): AbortSignal {
  * every other process on the data directory needs. A killed process is what the engine is made for.
  */
 function endNow(): void {
+  // The progress line hides the cursor.
+  if (process.stderr.isTTY === true) process.stderr.write("\u001b[?25h\n");
   process.removeAllListeners("SIGINT");
   process.kill(process.pid, "SIGINT");
 }

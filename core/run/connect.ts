@@ -1,7 +1,13 @@
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { ConfigError, type ConnectorContext, type Sink, type Source } from "../contracts/index.js";
+import {
+  ConfigError,
+  type ConnectorContext,
+  type Sink,
+  type Source,
+  TransientError,
+} from "../contracts/index.js";
 import { isAlive } from "./lease.js";
 import type { RunHost } from "./types.js";
 
@@ -56,16 +62,36 @@ function contextOf(host: RunHost, connection: string, onWait: Wait | undefined):
 /** A folder of this process and connection; folders of processes that are gone are removed on the way. */
 function tmpDir(host: RunHost, connection: string): string {
   const root = join(host.project.dataDir, "tmp");
-  mkdirSync(root, { recursive: true });
-  for (const name of readdirSync(root)) {
-    const pid = Number(name);
-    if (Number.isInteger(pid) && !isAlive({ pid, host: hostname() })) {
-      rmSync(join(root, name), { recursive: true, force: true });
-    }
-  }
   const dir = join(root, String(process.pid), connection);
-  mkdirSync(dir, { recursive: true });
+  try {
+    mkdirSync(dir, { recursive: true });
+    for (const name of readdirSync(root)) {
+      const pid = Number(name);
+      if (Number.isInteger(pid) && !isAlive({ pid, host: hostname() })) {
+        rmSync(join(root, name), { recursive: true, force: true });
+      }
+    }
+  } catch (error) {
+    throw folderError(error, dir);
+  }
   return dir;
+}
+
+function folderError(error: unknown, place: string): Error {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  if (code === "ENOSPC" || code === "EDQUOT") {
+    const fix = "Free space there and run the flow again: nothing is lost.";
+    return new TransientError("DISK_FULL", "the disk of the data directory is full", {
+      place,
+      fix,
+      cause: error,
+    });
+  }
+  return new ConfigError("DATA_DIR_UNWRITABLE", `temporary files cannot be made: ${String(code ?? error)}`, {
+    place,
+    fix: "Let this user write there, or name another dataDir.",
+    cause: error,
+  });
 }
 
 /** Removes this process's temporary files. */

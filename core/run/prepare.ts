@@ -28,11 +28,12 @@ export interface PreparedFlow {
 
 /** Asks the source for the stream and compiles the flow against it. ConfigError with places for what does not fit. */
 export async function prepareFlow(source: Source, flow: Flow, signal: AbortSignal): Promise<PreparedFlow> {
-  const stream = await source.describe(flow.source.stream, signal);
+  const stream = await placed(`${flow.file} source.stream`, source.describe(flow.source.stream, signal));
   const fields: Field[] = [...stream.fields];
   for (const path of sourcePaths(flow, stream.fields)) {
     if (source.resolvePath === undefined || fields.some((field) => field.name === path)) continue;
-    fields.push({ ...(await source.resolvePath(stream, path, signal)), name: path });
+    const field = await placed(`${flow.file} ${path}`, source.resolvePath(stream, path, signal));
+    fields.push({ ...field, name: path });
   }
   const mode = flow.source.mode ?? (stream.cursors.length > 0 ? "incremental" : "full");
   const cursorField = mode === "incremental" ? cursorOf(flow, stream) : undefined;
@@ -50,6 +51,17 @@ export async function prepareFlow(source: Source, flow: Flow, signal: AbortSigna
     },
     feed: [flow.source.connection, flow.source.stream, mode, cursorField ?? ""].join("/"),
   };
+}
+
+/** The source knows what is wrong with a name; the author of the flow looks for where it stands. */
+async function placed<T>(place: string, answer: Promise<T>): Promise<T> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const { code, message, fix } = error;
+    throw new ConfigError(code, message, { place, cause: error, ...(fix === undefined ? {} : { fix }) });
+  }
 }
 
 function cursorOf(flow: Flow, stream: StreamSchema): string {

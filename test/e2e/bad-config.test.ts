@@ -114,7 +114,7 @@ describe("flow files with mistakes", OPTIONS, () => {
       "an unknown stream",
       "",
       "Acount",
-      /^error\[SALESFORCE_UNKNOWN_OBJECT\] salesforce: there is no object "Acount"\nfix: Did you mean Account\?$/m,
+      /^error\[SALESFORCE_UNKNOWN_OBJECT\] flows\/bad\.yaml source\.stream: there is no object "Acount"\nfix: Did you mean Account\?$/m,
     ],
     [
       "an unknown field in map",
@@ -126,7 +126,7 @@ describe("flow files with mistakes", OPTIONS, () => {
       "an unknown field of a parent",
       "map: [{ from: Owner.Nmae, to: name }]",
       "Account",
-      /^error\[SALESFORCE_UNKNOWN_FIELD\] salesforce Account: User has no field Nmae \(in Owner\.Nmae\)\nfix: Did you mean Name/m,
+      /^error\[SALESFORCE_UNKNOWN_FIELD\] flows\/bad\.yaml Owner\.Nmae: User has no field Nmae \(in Owner\.Nmae\)\nfix: Did you mean Name/m,
     ],
     [
       "an unknown field in filter, and a value of the wrong type",

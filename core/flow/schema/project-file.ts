@@ -28,7 +28,9 @@ const buffer = z
         .describe("How long a received message stays hidden; kept up by heartbeats while a delivery runs."),
       maxReceiveCount: count("expected a number of receives from 1 to 1000", 1, 1000)
         .default(10)
-        .describe("Receives after which a message moves to the dead-letter queue."),
+        .describe(
+          "Receives after which a message moves to the dead-letter queue, for consumers of the SQS endpoint (which comes later). The engine itself dead-letters by reason, never by count.",
+        ),
       retention: duration({ min: "1m", max: "14d" })
         .prefault("14d")
         .describe("How long an undelivered message is kept."),

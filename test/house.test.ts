@@ -173,6 +173,25 @@ describe("the house", () => {
     expect(folders.filter((name) => !index.includes(`"./${name}/index.js"`))).toEqual([]);
   });
 
+  it("the lock file names every platform's packages and no registry", () => {
+    const lock: {
+      packages: Record<string, { resolved?: string; optionalDependencies?: Record<string, string> }>;
+    } = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8"));
+    const wrong = Object.entries(lock.packages).flatMap(([path, { resolved, optionalDependencies = {} }]) => [
+      ...(resolved === undefined
+        ? []
+        : [`${path} is resolved to ${resolved}: set omit-lockfile-registry-resolved`]),
+      // `npm ci` refuses a lock file without them; a registry that lacks a platform leaves them out.
+      ...Object.keys(optionalDependencies)
+        .filter(
+          (name) =>
+            !(`node_modules/${name}` in lock.packages) && !(`${path}/node_modules/${name}` in lock.packages),
+        )
+        .map((name) => `${path}: ${name} is missing`),
+    ]);
+    expect(wrong).toEqual([]);
+  });
+
   it("generated files are up to date", () => {
     expect(outdatedFiles(root), "run `npm run docs`").toEqual([]);
   });

@@ -34,6 +34,7 @@ async function demo(): Promise<number> {
       const code = await stage.show("run", flow);
       if (code !== 0) return code;
     }
+    process.stdout.write(`\nLanded:\n${(await landedFiles(stage)).join("\n")}\n`);
     const question = `SELECT o.stage, count(*) AS opportunities, round(sum(o.amount)) AS amount, count(DISTINCT a.Id) AS accounts
 FROM salesforce_opportunities_to_parquet o LEFT JOIN accounts a ON a.Id = o.account_id
 GROUP BY o.stage ORDER BY amount DESC LIMIT 5`;
@@ -56,4 +57,17 @@ Try next:
   npx sluice validate                              change a flow, then see what the lint says
 `);
   return 0;
+}
+
+/** Every file that the runs wrote, a line each. */
+async function landedFiles(stage: Stage): Promise<string[]> {
+  const exit = await stage.run("runs", "--json");
+  const runs: { sinks: { files: { path: string; records: number; bytes: number }[] }[] }[] = JSON.parse(
+    exit.stdout,
+  );
+  const files = runs.flatMap(({ sinks }) => sinks.flatMap((sink) => sink.files));
+  return files.map(({ path, records, bytes }) => {
+    const name = path.startsWith(stage.dir) ? relative(stage.dir, path) : path;
+    return `  ${records.toLocaleString("en").padStart(7)} records ${(bytes / 1000).toFixed(0).padStart(6)} kB  ${name}`;
+  });
 }

@@ -1,5 +1,6 @@
 export * from "./clock.js";
 export * from "./config.js";
+export * from "./distance.js";
 export * from "./errors.js";
 export * from "./filter.js";
 export * from "./http.js";

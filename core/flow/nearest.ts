@@ -1,26 +1,4 @@
-/** Edit distance (insert, delete, replace, swap of neighbours), at most `limit + 1`. */
-function distance(a: string, b: string, limit: number): number {
-  if (Math.abs(a.length - b.length) > limit) return limit + 1;
-  let before: number[] = [];
-  let last = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const same = a.charCodeAt(i - 1) === b.charCodeAt(j - 1);
-      let cost = Math.min((last[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, (last[j - 1] ?? 0) + (same ? 0 : 1));
-      const swapped =
-        i > 1 &&
-        j > 1 &&
-        a.charCodeAt(i - 1) === b.charCodeAt(j - 2) &&
-        a.charCodeAt(i - 2) === b.charCodeAt(j - 1);
-      if (swapped) cost = Math.min(cost, (before[j - 2] ?? 0) + 1);
-      row.push(cost);
-    }
-    before = last;
-    last = row;
-  }
-  return last[b.length] ?? limit + 1;
-}
+import { editDistance } from "../contracts/index.js";
 
 const folded = (name: string) => name.toLowerCase().replaceAll(/[-_\s]/g, "");
 
@@ -40,7 +18,7 @@ export function nearestName(name: string, candidates: Iterable<string>): string 
     const folding = folded(candidate);
     if (folding === typed) return candidate;
     if (typed.length >= 3 && folding.startsWith(typed)) beginnings.push(candidate);
-    const steps = distance(typed, folding, limit);
+    const steps = editDistance(typed, folding, limit);
     // A name of one or two letters is "near" everything: replacing all of it is no typing slip.
     if (steps < bestDistance && steps < Math.max(typed.length, folding.length)) {
       best = candidate;

@@ -19,5 +19,5 @@ it("loses nothing and doubles nothing when real runs are killed", { timeout: 180
     findings: [],
   });
   // A run that ends before its instant comes is not killed.
-  expect(kills).toBeGreaterThanOrEqual(5);
+  expect(kills).toBeGreaterThanOrEqual(3);
 });

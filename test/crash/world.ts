@@ -115,7 +115,7 @@ export class CrashWorld {
       const startedAt = performance.now();
       let timer: NodeJS.Timeout | undefined;
       if (killed < kills) {
-        const usual = this.#usualMs.get(flow) ?? 2_500;
+        const usual = this.#usualMs.get(flow) ?? 1_200;
         timer = setTimeout(() => process.child.kill("SIGKILL"), 250 + this.#random() * (usual - 150));
       }
       const exit = await process.exit;

@@ -3,11 +3,11 @@ import { duckdb } from "./duckdb/index.js";
 import { folder } from "./folder/index.js";
 import { s3 } from "./s3/index.js";
 import { salesforce } from "./salesforce/index.js";
+import { slack } from "./slack/index.js";
+import { zendesk } from "./zendesk/index.js";
 
 // Every connector, one line each.
-const sources: readonly SourceConnector[] = [
-  salesforce, //
-];
+const sources: readonly SourceConnector[] = [salesforce, slack, zendesk];
 const sinks: readonly SinkConnector[] = [
   duckdb, //
   folder,

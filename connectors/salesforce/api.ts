@@ -1,8 +1,13 @@
+import { z } from "zod";
 import {
   type Clock,
   ConfigError,
+  type HttpRequest,
   type HttpResponse,
   type Log,
+  RateLimitError,
+  type RefusedRecord,
+  type SourceRecord,
   TransientError,
 } from "../../core/contracts/index.js";
 import type { ManagedHttpClient } from "../../core/http/index.js";
@@ -18,6 +23,9 @@ const CLOCK_GRAIN_MS = 2_000;
 /** More than that is no drift of a clock; signing in would fail as well. */
 const CLOCK_NONSENSE_MS = 3_600_000;
 
+/** The daily calls are those of the last 24 hours, so that some are free again soon after the last refusal. */
+const DAILY_RETRY_MS = 3_600_000;
+
 /** The calls that an org's day has used, from `Sforce-Limit-Info`. */
 export interface ApiUsage {
   readonly used: number;
@@ -27,11 +35,28 @@ export interface ApiUsage {
 /** One page of a query's result. */
 export interface QueryPage {
   readonly records: readonly unknown[];
+  /** Those of `records` that hold a key twice. */
+  readonly refused: ReadonlyMap<SourceRecord, RefusedRecord>;
   readonly totalSize: number;
   /** Path of the next page; undefined when this is the last. */
   readonly next: string | undefined;
   /** Of the answer, unpacked. */
   readonly bytes: number;
+}
+
+export interface QueryOptions {
+  /** Records per page, a wish. */
+  readonly pageSize: number;
+  /** With deleted and archived records: queryAll. */
+  readonly deleted: boolean;
+}
+
+/** What getUpdated and getDeleted answer; dates in epoch ms. */
+export interface Replication {
+  /** Of getDeleted. */
+  readonly deleted: readonly { readonly id: string; readonly at: number }[];
+  readonly earliestDateAvailable: number | undefined;
+  readonly latestDateCovered: number | undefined;
 }
 
 /** The REST resources of one org that reading needs. URLs are built on the configured address; the client moves them. */
@@ -77,35 +102,54 @@ export class SalesforceApi {
     return this.#auth.identityUrl();
   }
 
-  close(): void {
+  async close(): Promise<void> {
+    await this.#auth.settled?.();
     this.#http.close();
     this.#login.close();
   }
 
   /** `path` below `/services/data/<version>/`. */
   resource(path: string, signal: AbortSignal): Promise<HttpResponse> {
-    return this.get(`/services/data/${this.version}/${path}`, signal);
+    return this.send({ method: "GET", path: this.#versioned(path), signal });
   }
 
   get(path: string, signal: AbortSignal): Promise<HttpResponse> {
-    return this.#http.request({ method: "GET", url: `${this.#config.instanceUrl}${path}`, signal });
+    return this.send({ method: "GET", path, signal });
   }
 
   /** The versions this org knows; needs no sign-in. */
   versions(signal: AbortSignal): Promise<HttpResponse> {
-    const url = `${this.#config.instanceUrl}/services/data`;
-    return this.#http.request({ method: "GET", url, authenticate: false, signal });
+    return this.send({ method: "GET", path: "/services/data", authenticate: false, signal });
+  }
+
+  /** `path` from the root of the instance. */
+  async send({
+    path,
+    ...request
+  }: Omit<HttpRequest, "url"> & { readonly path: string }): Promise<HttpResponse> {
+    try {
+      return await this.#http.request({ ...request, url: `${this.#config.instanceUrl}${path}` });
+    } catch (error) {
+      throw isDailyLimit(error) ? withRetryTime(error) : error;
+    }
+  }
+
+  /** Whether a query may stand in a URL. */
+  fits(soql: string, { deleted }: Pick<QueryOptions, "deleted">): boolean {
+    return this.#urlBytes(this.#queryPath(soql, deleted)) <= MAX_URL_BYTES;
   }
 
   /** First page of a query. ConfigError where it is too long for a URL. */
-  async query(soql: string, pageSize: number, signal: AbortSignal): Promise<QueryPage> {
-    const path = `/services/data/${this.version}/query?q=${encodeSoql(soql)}`;
-    const bytes = this.#config.instanceUrl.length + path.length;
+  async query(soql: string, { pageSize, deleted }: QueryOptions, signal: AbortSignal): Promise<QueryPage> {
+    const path = this.#queryPath(soql, deleted);
+    const bytes = this.#urlBytes(path);
     if (bytes > MAX_URL_BYTES) {
       throw new ConfigError(
         "SALESFORCE_QUERY_TOO_LONG",
         `the query takes ${bytes} bytes in a URL, Salesforce accepts ${MAX_URL_BYTES}: too many fields or too long a filter`,
-        { fix: "Name fewer fields in map." },
+        {
+          fix: "Set options.api to auto or bulk, which sends the query in a body, or name fewer fields in map.",
+        },
       );
     }
     return this.#page(path, pageSize, signal);
@@ -116,15 +160,43 @@ export class SalesforceApi {
     return this.#page(path, pageSize, signal);
   }
 
+  /**
+   * getUpdated or getDeleted of an object, `start` and `end` in epoch ms of whole minutes. ConfigError where it is too
+   * far back (REPLICATION_DATE), too much (TOO_MANY_IDS), or not for this object.
+   */
+  async replication(
+    object: string,
+    kind: "updated" | "deleted",
+    start: number,
+    end: number,
+    signal: AbortSignal,
+  ): Promise<Replication> {
+    const [from, to] = [start, end].map((ms) => encodeURIComponent(new Date(ms).toISOString()));
+    const answer = await this.resource(`sobjects/${object}/${kind}/?start=${from}&end=${to}`, signal);
+    return parseReplication(answer.json(), `salesforce ${object}/${kind}`);
+  }
+
+  #versioned(path: string): string {
+    return `/services/data/${this.version}/${path}`;
+  }
+
+  #queryPath(soql: string, deleted: boolean): string {
+    return this.#versioned(`${deleted ? "queryAll" : "query"}?q=${encodeSoql(soql)}`);
+  }
+
+  #urlBytes(path: string): number {
+    return this.#config.instanceUrl.length + path.length;
+  }
+
   async #page(path: string, pageSize: number, signal: AbortSignal): Promise<QueryPage> {
-    const answer = await this.#http.request({
+    const answer = await this.send({
       method: "GET",
-      url: `${this.#config.instanceUrl}${path}`,
+      path,
       headers: { accept: "application/json", "sforce-query-options": `batchSize=${pageSize}` },
       rewriteJson: dropAttributes,
       signal,
     });
-    return parsePage(answer.json(), answer.body.length, path);
+    return parsePage(answer, path);
   }
 
   /** How far Salesforce's clock is known to stand behind ours, ms; at least 0. */
@@ -165,21 +237,73 @@ export function encodeSoql(soql: string): string {
 
 const LOCATOR_PATH = /^\/services\/data\/v\d+\.\d+\/query(All)?\/[\w-]+$/;
 
-function parsePage(body: unknown, bytes: number, path: string): QueryPage {
+function parsePage(answer: HttpResponse, path: string): QueryPage {
   const unexpected = (what: string) =>
     new TransientError("SALESFORCE_UNEXPECTED_ANSWER", `the query's answer ${what}`, {
       place: `salesforce ${path.replace(/\?.*$/, "")}`,
       fix: "Try again later: a run goes on where this one stopped.",
     });
+  const body = answer.json();
   if (typeof body !== "object" || body === null) throw unexpected("is no object");
   const { records, totalSize, done, nextRecordsUrl } = body as Record<string, unknown>;
   if (!Array.isArray(records)) throw unexpected("has no records");
   if (typeof done !== "boolean") throw unexpected("does not say whether it is done");
-  const total = typeof totalSize === "number" ? totalSize : records.length;
+  const page = {
+    records,
+    refused: answer.refusedRecords(["records"]),
+    totalSize: typeof totalSize === "number" ? totalSize : records.length,
+    bytes: answer.body.length,
+  };
   // A short page is not the last one; only `done` says so.
-  if (done) return { records, totalSize: total, next: undefined, bytes };
+  if (done) return { ...page, next: undefined };
   if (typeof nextRecordsUrl !== "string" || !LOCATOR_PATH.test(nextRecordsUrl)) {
     throw unexpected("is not done and names no next page");
   }
-  return { records, totalSize: total, next: nextRecordsUrl, bytes };
+  return { ...page, next: nextRecordsUrl };
+}
+
+function isDailyLimit(error: unknown): error is RateLimitError {
+  return error instanceof RateLimitError && error.scope === "park" && error.retryAfterMs === undefined;
+}
+
+/** Salesforce never says when a quota is free again. */
+function withRetryTime({ code, message, place, fix, cause }: RateLimitError): RateLimitError {
+  return new RateLimitError(code, message, {
+    scope: "park",
+    retryAfterMs: DAILY_RETRY_MS,
+    ...(place === undefined ? {} : { place }),
+    ...(fix === undefined ? {} : { fix }),
+    ...(cause === undefined ? {} : { cause }),
+  });
+}
+
+const replicationAnswer = z.looseObject({
+  deletedRecords: z.array(z.looseObject({ id: z.string(), deletedDate: z.string() })).nullish(),
+  earliestDateAvailable: z.string().nullish(),
+  latestDateCovered: z.string().nullish(),
+});
+
+function parseReplication(body: unknown, place: string): Replication {
+  const { data } = replicationAnswer.safeParse(body);
+  const dates = [
+    ...(data?.deletedRecords ?? []).map(({ deletedDate }) => deletedDate),
+    ...[data?.earliestDateAvailable, data?.latestDateCovered].filter((text) => typeof text === "string"),
+  ];
+  if (data === undefined || dates.some((text) => Number.isNaN(epochOf(text)))) {
+    throw new TransientError("SALESFORCE_UNEXPECTED_ANSWER", "the list of changes has an unknown form", {
+      place,
+      fix: "Try again later: a run goes on where this one stopped.",
+    });
+  }
+  const at = (text: string | null | undefined) => (typeof text === "string" ? epochOf(text) : undefined);
+  return {
+    deleted: (data.deletedRecords ?? []).map(({ id, deletedDate }) => ({ id, at: epochOf(deletedDate) })),
+    earliestDateAvailable: at(data.earliestDateAvailable),
+    latestDateCovered: at(data.latestDateCovered),
+  };
+}
+
+/** `+0000` is no offset to Date.parse everywhere. */
+function epochOf(text: string): number {
+  return Date.parse(text.replace(/([+-]\d\d)(\d\d)$/, "$1:$2"));
 }

@@ -7,9 +7,16 @@ import {
   type HttpClient,
   type HttpRequest,
   Secret,
+  type TokenSet,
   TransientError,
 } from "../../core/contracts/index.js";
-import { type Authenticator, type Credentials, createAuthenticator } from "../../core/http/index.js";
+import {
+  type Authenticator,
+  type Credentials,
+  createAuthenticator,
+  createGrantAuthenticator,
+  tokensOf,
+} from "../../core/http/index.js";
 import { defaultAudience, isSafeUrl, type SalesforceAuth, type SalesforceConfig } from "./config.js";
 
 /** An assertion lives three minutes; Salesforce refuses a longer life. */
@@ -24,36 +31,41 @@ export interface SalesforceAuthenticator extends Authenticator {
 /**
  * Signs in and renews. There is no expires_in: a token lives until a request is refused with it.
  *
- * Left out for now: where rotation is on, a refresh answer carries a new refresh token and the old one is dead. It is
- * kept for the life of the connection and handed to `context.onTokenRotated` before the new access token is used.
+ * Where rotation is on, a refresh answer carries a new refresh token and the old one is dead. `context.tokens` stores it
+ * before the new access token is used, and lets one process at a time refresh. `secrets` learns the tokens as they come.
  */
 export function createSalesforceAuth(
   config: SalesforceConfig,
   http: HttpClient,
-  context: Pick<ConnectorContext, "clock" | "connection" | "onTokenRotated">,
+  context: Pick<ConnectorContext, "clock" | "connection" | "tokens" | "onTokenRotated">,
+  secrets: Secret[],
 ): SalesforceAuthenticator {
-  let refreshToken = config.auth.type === "refreshToken" ? config.auth.refreshToken : undefined;
-  let used = false;
+  const { auth, instanceUrl: baseUrl } = config;
+  const { clock, connection } = context;
   let identityUrl: string | undefined;
+  const ask = async (refreshToken: Secret | undefined, signal: AbortSignal): Promise<TokenSet> => {
+    const request = await tokenRequest(config, refreshToken, clock);
+    const answer = await http.request({ ...request, signal });
+    return parseToken(answer.json(), connection);
+  };
+  const sign = (tokens: TokenSet): Credentials => {
+    identityUrl = tokens.identity;
+    return bearer(tokens.accessToken.open(), tokens.baseUrl ?? baseUrl);
+  };
+  if (auth.type === "oauth" || auth.type === "refreshToken") {
+    const configured = auth.type === "refreshToken" ? auth.refreshToken : undefined;
+    const tokens = tokensOf(context, configured);
+    const granted = createGrantAuthenticator({ baseUrl, tokens, clock, exchange: ask, sign, secrets });
+    return { ...granted, identityUrl: () => identityUrl };
+  }
+  let used = false;
   const authenticator = createAuthenticator({
-    baseUrl: config.instanceUrl,
+    baseUrl,
     obtain: async (signal) => {
-      if (config.auth.type === "accessToken") {
-        if (used) throw expiredAccessToken(context.connection);
-        used = true;
-        return bearer(config.auth.accessToken.open(), config.instanceUrl);
-      }
-      const answer = await http.request({
-        ...(await tokenRequest(config, refreshToken, context.clock)),
-        signal,
-      });
-      const token = parseToken(answer.json(), config, context.connection);
-      if (token.refreshToken !== undefined) {
-        refreshToken = token.refreshToken;
-        await context.onTokenRotated?.(token.refreshToken);
-      }
-      identityUrl = token.identityUrl;
-      return token.credentials;
+      if (auth.type !== "accessToken") return sign(await ask(undefined, signal));
+      if (used) throw expiredAccessToken(connection);
+      used = true;
+      return bearer(auth.accessToken.open(), baseUrl);
     },
   });
   return { ...authenticator, identityUrl: () => identityUrl };
@@ -109,12 +121,13 @@ async function grant(
         client_id: auth.clientId,
         client_secret: auth.clientSecret.open(),
       };
+    case "oauth":
     case "refreshToken":
       return {
         grant_type: "refresh_token",
         client_id: auth.clientId,
         ...(auth.clientSecret === undefined ? {} : { client_secret: auth.clientSecret.open() }),
-        refresh_token: (refreshToken ?? auth.refreshToken).open(),
+        refresh_token: refreshToken?.open() ?? "",
       };
     case "accessToken":
       throw expiredAccessToken("");
@@ -144,14 +157,7 @@ async function assertion(
     .sign(key);
 }
 
-interface Token {
-  readonly credentials: Credentials;
-  readonly identityUrl: string | undefined;
-  /** A rotated one. */
-  readonly refreshToken: Secret | undefined;
-}
-
-function parseToken(answer: unknown, config: SalesforceConfig, connection: string): Token {
+function parseToken(answer: unknown, connection: string): TokenSet {
   const fields = typeof answer === "object" && answer !== null ? answer : {};
   const text = (name: string): string | undefined => {
     const value: unknown = Reflect.get(fields, name);
@@ -163,9 +169,7 @@ function parseToken(answer: unknown, config: SalesforceConfig, connection: strin
     throw new TransientError(
       "SALESFORCE_TOKEN_ANSWER",
       "the token answer lacks access_token or instance_url",
-      {
-        place: connection,
-      },
+      { place: connection },
     );
   }
   if (!isSafeUrl(instanceUrl)) {
@@ -176,9 +180,10 @@ function parseToken(answer: unknown, config: SalesforceConfig, connection: strin
   }
   const rotated = text("refresh_token");
   return {
-    credentials: bearer(token, instanceUrl.replace(/\/+$/, "")),
-    identityUrl: text("id"),
-    refreshToken:
-      config.auth.type === "refreshToken" && rotated !== undefined ? new Secret(rotated) : undefined,
+    accessToken: new Secret(token),
+    refreshToken: rotated === undefined ? undefined : new Secret(rotated),
+    renewAt: undefined,
+    baseUrl: instanceUrl.replace(/\/+$/, ""),
+    identity: text("id"),
   };
 }

@@ -1,11 +1,10 @@
 import { z } from "zod";
-import { AuthError, type CheckReport, ConfigError } from "../../core/contracts/index.js";
+import { AuthError, type CheckReport, ConfigError, type RequestBudget } from "../../core/contracts/index.js";
 import type { SalesforceApi } from "./api.js";
 
 const versions = z.array(z.looseObject({ version: z.string(), label: z.string().nullish() }));
-const limits = z.looseObject({
-  DailyApiRequests: z.looseObject({ Max: z.number(), Remaining: z.number() }).nullish(),
-});
+const limit = z.looseObject({ Max: z.number(), Remaining: z.number() }).nullish();
+const limits = z.looseObject({ DailyApiRequests: limit, DailyBulkV2QueryJobs: limit });
 const userInfo = z.looseObject({
   preferred_username: z.string().nullish(),
   organization_id: z.string().nullish(),
@@ -13,11 +12,19 @@ const userInfo = z.looseObject({
 });
 
 /** Version, identity, quota: what `sluice check` says about a connection. */
-export async function checkOrg(api: SalesforceApi, signal: AbortSignal): Promise<CheckReport> {
+export async function checkOrg(
+  api: SalesforceApi,
+  budget: RequestBudget | undefined,
+  signal: AbortSignal,
+): Promise<CheckReport> {
   const details: Record<string, string> = { apiVersion: await checkVersion(api, signal) };
   const warnings: string[] = [];
   const quota = await tolerate(() => api.resource("limits", signal));
-  const daily = limits.safeParse(quota instanceof AuthError ? {} : quota.json()).data?.DailyApiRequests;
+  const known = limits.safeParse(quota instanceof AuthError ? {} : quota.json()).data;
+  const daily = known?.DailyApiRequests;
+  const jobs = known?.DailyBulkV2QueryJobs;
+  if (daily) budget?.learn("daily", { limit: daily.Max, remaining: daily.Remaining });
+  if (jobs) budget?.learn("bulkJobs", { limit: jobs.Max, remaining: jobs.Remaining });
   if (daily) {
     details.dailyApiRequests = `${daily.Remaining} of ${daily.Max} left`;
     if (daily.Remaining < daily.Max * 0.1) {
@@ -30,6 +37,7 @@ export async function checkOrg(api: SalesforceApi, signal: AbortSignal): Promise
       'The daily API calls cannot be read: give the user the permission "View Setup and Configuration".',
     );
   }
+  if (jobs) details.dailyBulkQueryJobs = `${jobs.Remaining} of ${jobs.Max} left`;
   const { identity, warning } = await whoAmI(api, signal);
   if (warning !== undefined) warnings.push(warning);
   return { identity, details, warnings };

@@ -34,10 +34,29 @@ const clientCredentials = z.strictObject({
 });
 
 const refreshToken = z.strictObject({
-  type: z.literal("refreshToken").describe("A refresh token of the web server flow."),
+  type: z
+    .literal("refreshToken")
+    .describe(
+      "A refresh token of the web server flow; where Salesforce rotates it, the newest is kept as for oauth.",
+    ),
   clientId: text().describe("Consumer key of the external client app."),
   clientSecret: secret().optional().describe("Consumer secret, where the app demands it for refreshing."),
   refreshToken: secret().describe("Refresh token; needs the scope refresh_token or offline_access."),
+});
+
+const oauth = z.strictObject({
+  type: z
+    .literal("oauth")
+    .describe(
+      "Somebody signs in with `sluice connect`; the tokens are kept, encrypted, in the data directory.",
+    ),
+  clientId: text().describe("Consumer key of the external client app."),
+  clientSecret: secret()
+    .optional()
+    .describe("Consumer secret, where the app demands it beside PKCE or for refreshing."),
+  scopes: text()
+    .default("api refresh_token openid")
+    .describe("Scopes to ask for, separated by blanks; refresh_token is needed."),
 });
 
 const accessToken = z.strictObject({
@@ -46,7 +65,7 @@ const accessToken = z.strictObject({
 });
 
 const auth = z
-  .discriminatedUnion("type", [jwt, clientCredentials, refreshToken, accessToken])
+  .discriminatedUnion("type", [jwt, clientCredentials, oauth, refreshToken, accessToken])
   .describe("How to sign in.");
 
 export const configSchema = z
@@ -83,27 +102,35 @@ export type SalesforceAuth = SalesforceConfig["auth"];
 export const optionsSchema = z.strictObject({
   api: z
     .enum(["auto", "rest", "bulk"])
-    .refine((api) => api !== "bulk", "expected auto or rest: Bulk API 2.0 does not exist yet")
     .default("auto")
-    .describe("Which API reads: auto picks; rest pages through query results; bulk comes later."),
+    .describe(
+      "Which API reads: rest pages through query results; bulk runs Bulk API 2.0 jobs; auto takes bulk for more than 2,000 records and for queries too long for a URL.",
+    ),
   deleted: z
     .enum(["include", "exclude"])
-    .refine(
-      (deleted) => deleted !== "include",
-      "expected exclude: reading deleted records does not exist yet",
-    )
     .default("exclude")
-    .describe("Whether deleted records are read; include comes later."),
+    .describe(
+      "Whether deleted records are read, with IsDeleted true: those of the recycle bin with all fields, and hard deletes of the last 15 days with their Id alone.",
+    ),
   pageSize: integer({ min: 200, max: 2000 })
     .default(2000)
-    .describe("Records per page, 200 to 2000. Salesforce takes it as a wish."),
+    .describe("Records per REST page, 200 to 2000. Salesforce takes it as a wish."),
+  bulkPageSize: integer({ min: 1000, max: 100_000 })
+    .default(5000)
+    .describe("Records per page of a Bulk result, 1000 to 100000; fewer where they are long."),
   settle: duration({ max: "1d" })
     .prefault("0s")
     .describe("Leaves out the newest records for so long, for orgs with long transactions."),
 });
 
 /** Options as the schema above leaves them. */
-const parsedOptions = z.object({ pageSize: z.number(), settle: z.number() });
+const parsedOptions = z.object({
+  api: z.enum(["auto", "rest", "bulk"]).default("auto"),
+  deleted: z.enum(["include", "exclude"]).default("exclude"),
+  pageSize: z.number(),
+  bulkPageSize: z.number().default(5000),
+  settle: z.number(),
+});
 
 export type SalesforceOptions = z.output<typeof parsedOptions>;
 
@@ -141,6 +168,8 @@ export function secretsOf(auth: SalesforceAuth): Secret[] {
       return [auth.clientSecret];
     case "refreshToken":
       return auth.clientSecret === undefined ? [auth.refreshToken] : [auth.refreshToken, auth.clientSecret];
+    case "oauth":
+      return auth.clientSecret === undefined ? [] : [auth.clientSecret];
     case "accessToken":
       return [auth.accessToken];
   }

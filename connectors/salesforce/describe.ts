@@ -24,12 +24,14 @@ const describedField = z.looseObject({
   calculated: z.boolean().nullish(),
   filterable: z.boolean().nullish(),
   sortable: z.boolean().nullish(),
+  compoundFieldName: z.string().nullish(),
   relationshipName: z.string().nullish(),
   referenceTo: z.array(z.string()).nullish(),
 });
 const describedObject = z.looseObject({
   name: z.string(),
   queryable: z.boolean().nullish(),
+  replicateable: z.boolean().nullish(),
   fields: z.array(describedField),
 });
 const listedObjects = z.looseObject({
@@ -44,6 +46,8 @@ export type DescribedField = z.output<typeof describedField>;
 /** An object as Salesforce describes it. */
 export interface DescribedObject {
   readonly name: string;
+  /** Whether getUpdated and getDeleted answer for it. */
+  readonly replicateable: boolean;
   readonly fields: ReadonlyMap<string, DescribedField>;
 }
 
@@ -90,7 +94,11 @@ export class Describer {
     const described = parse(describedObject, answer.json(), name);
     // Salesforce itself does not care about case; a cursor and a target named after the object do.
     if (described.name !== name) throw await this.#unknown(name, signal);
-    const object = { name, fields: new Map(described.fields.map((field) => [field.name, field])) };
+    const object = {
+      name,
+      replicateable: described.replicateable === true,
+      fields: new Map(described.fields.map((field) => [field.name, field])),
+    };
     this.#known.set(name, object);
     return object;
   }
@@ -210,7 +218,8 @@ export function streamSchema(object: DescribedObject, log: Log): StreamSchema {
   };
 }
 
-function isCursor(field: DescribedField | undefined): boolean {
+/** Whether records can be cut off at a value of it. */
+export function isCursor(field: DescribedField | undefined): boolean {
   return field?.type === "datetime" && field.filterable !== false && field.sortable !== false;
 }
 

@@ -35,6 +35,10 @@ export function faultOf(body: unknown): Fault {
 /** Codes the reader acts on itself. */
 export const QUERY_TIMEOUT = "SALESFORCE_QUERY_TIMEOUT";
 export const DEAD_LOCATOR = "SALESFORCE_DEAD_LOCATOR";
+export const NO_BULK = "SALESFORCE_NO_BULK";
+export const NOT_FOUND = "SALESFORCE_NOT_FOUND";
+export const REPLICATION_DATE = "SALESFORCE_REPLICATION_DATE";
+export const TOO_MANY_IDS = "SALESFORCE_TOO_MANY_IDS";
 
 type Row = Omit<StatusRow, "status" | "when"> & {
   readonly status?: StatusRow["status"];
@@ -80,6 +84,15 @@ const ASK_ADMIN = "Ask the administrator of the org";
 
 /** The connector's rows, in the order they are tried. */
 export const STATUS_ROWS: readonly StatusRow[] = [
+  {
+    // A gateway's page where CSV belongs; where JSON belongs the client sees it itself.
+    status: "2xx",
+    when: ({ headers }) => /\bhtml\b/i.test(headers["content-type"] ?? ""),
+    verdict: "transient",
+    code: "HTTP_HTML",
+    message: "answered HTML",
+  },
+
   // Sessions. Two texts of 401 are no expiry: renewing for them would go round for ever.
   row({
     status: 401,
@@ -115,13 +128,31 @@ export const STATUS_ROWS: readonly StatusRow[] = [
     says: /concurrent/i,
     verdict: "wait",
     code: "SALESFORCE_CONCURRENT_LIMIT",
+    bucket: "concurrent",
   }),
   row({
     status: 403,
     codes: ["REQUEST_LIMIT_EXCEEDED"],
     verdict: "park",
     code: "SALESFORCE_REQUEST_LIMIT_EXCEEDED",
+    bucket: "daily",
     fix: "Run the flow again when the daily API calls of the org are free again: it resumes where it stopped.",
+  }),
+  // Of Bulk jobs: 10,000 queries and 1 TB of results a day. What code they carry is not documented for Bulk API 2.0; these
+  // are those of Bulk API 1.0 and of the REST API.
+  row({
+    codes: ["ExceededQuota", "EXCEEDED_QUOTA", "LIMIT_EXCEEDED"],
+    says: /concurrent|too many (?:open|running)/i,
+    verdict: "wait",
+    code: "SALESFORCE_CONCURRENT_LIMIT",
+    bucket: "bulkJobs",
+  }),
+  row({
+    codes: ["ExceededQuota", "EXCEEDED_QUOTA", "LIMIT_EXCEEDED"],
+    verdict: "park",
+    code: "SALESFORCE_BULK_LIMIT_EXCEEDED",
+    bucket: "bulkJobs",
+    fix: "Run the flow again when the org's daily Bulk jobs are free again: it resumes where it stopped.",
   }),
   row({
     codes: ["TXN_SECURITY_METERING_ERROR"],
@@ -164,7 +195,19 @@ export const STATUS_ROWS: readonly StatusRow[] = [
     fix: "Name fewer fields in map, or shorten the filter.",
   }),
   row({
-    codes: ["INVALID_TYPE", "INVALID_TYPE_FOR_OPERATION", "INVALIDENTITY"],
+    codes: ["INVALIDENTITY", "INVALID_ENTITY", "InvalidEntity"],
+    verdict: "config",
+    code: NO_BULK,
+    fix: "Set options.api to auto or rest.",
+  }),
+  row({
+    says: /not supported (?:by|in|for) (?:the )?Bulk|compound data not supported/i,
+    verdict: "config",
+    code: NO_BULK,
+    fix: "Set options.api to auto or rest.",
+  }),
+  row({
+    codes: ["INVALID_TYPE", "INVALID_TYPE_FOR_OPERATION"],
     verdict: "config",
     code: "SALESFORCE_INVALID_TYPE",
     fix: "Use an object that `sluice discover` lists as readable.",
@@ -176,10 +219,16 @@ export const STATUS_ROWS: readonly StatusRow[] = [
     fix: "Leave out this object or field.",
   }),
   row({
-    codes: ["INVALID_REPLICATION_DATE", "EXCEEDED_ID_LIMIT"],
+    codes: ["INVALID_REPLICATION_DATE"],
     verdict: "config",
-    code: "SALESFORCE_REPLICATION_WINDOW",
-    fix: "Use a smaller or younger window.",
+    code: REPLICATION_DATE,
+    fix: "Use a younger window.",
+  }),
+  row({
+    codes: ["EXCEEDED_ID_LIMIT"],
+    verdict: "config",
+    code: TOO_MANY_IDS,
+    fix: "Use a smaller window.",
   }),
 
   // Rights.
@@ -302,7 +351,7 @@ export const STATUS_ROWS: readonly StatusRow[] = [
   row({
     status: 404,
     verdict: "config",
-    code: "SALESFORCE_NOT_FOUND",
+    code: NOT_FOUND,
     fix: "Check instanceUrl, apiVersion and the name of the object.",
   }),
   row({ status: 412, verdict: "transient", code: "SALESFORCE_PRECONDITION" }),

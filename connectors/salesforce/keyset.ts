@@ -1,17 +1,27 @@
-import { type Page, type SourceRecord, TransientError, type Value } from "../../core/contracts/index.js";
+import {
+  type Page,
+  type RefusedRecord,
+  type SourceRecord,
+  TransientError,
+  type Value,
+} from "../../core/contracts/index.js";
 import {
   cursorValue,
-  earliest,
   type IdCursor,
   isoOf,
   isStamp,
   msOf,
+  type OpenSpan,
   type Position,
   type Stamp,
-  stampOf,
   type WindowCursor,
 } from "./cursor.js";
+import { JobProgress } from "./job-progress.js";
+import { Segments, within } from "./segments.js";
 import { and, or, quote } from "./soql.js";
+
+/** Records of a page that hold a key twice. */
+type Refused = ReadonlyMap<SourceRecord, RefusedRecord>;
 
 /** What a keyset makes of a page of records. */
 export interface Taken {
@@ -30,140 +40,217 @@ export interface Keyset {
   readonly orderBy: readonly string[];
   /** What is still to be read in the present segment; undefined: everything. */
   condition(): string | undefined;
-  /** Moves the place behind these records. TransientError for records without key or stamp. */
-  take(records: readonly SourceRecord[]): Taken;
+  /**
+   * Moves the place behind these records. TransientError for records without key or stamp. One whose key or stamp is in
+   * doubt is handed on and moves nothing: a wrong place would skip others.
+   */
+  take(records: readonly SourceRecord[], refused: Refused): Taken;
+  /** Records that come in no order: those that belong here and are new. The place stays, `progress` moves. */
+  takeUnordered(records: readonly SourceRecord[]): Taken;
+  /** How far the present segment was read in no order. */
+  readonly progress: JobProgress;
   /** The segment was read to its end: goes on to the next one. False: there is none, all is read. */
   advance(): boolean;
   /** Whether the present segment is the last one. */
   isLast(): boolean;
-  /** Asks for less at a time, after a timeout. False: it cannot. */
-  narrow(): boolean;
+  /** Asks for less at a time, after a timeout. False: it cannot, or has done so `most` times in this segment. */
+  narrow(most?: number): boolean;
+  /** `done`: everything was handed out, in order or not. */
   cursor(done: boolean): Value;
   readonly window: Page["window"];
 }
 
-/** Full reads: in the order of the ids. A record that is there all the while is read exactly once, however it changes. */
+/** How a full read may be cut: by a field that every record has and that never changes. */
+export interface Split {
+  readonly field: string;
+  /** Epoch ms: what comes later belongs to the last segment. */
+  readonly nowMs: number;
+}
+
+const EVERYTHING: OpenSpan = { from: null, to: null };
+
+/**
+ * Full reads: in the order of the ids. A record that is there all the while is read exactly once, however it changes.
+ * What is too much for one query or one job is cut by `split`; each segment then begins behind the id that was reached
+ * before the first cut.
+ */
 export class IdKeyset implements Keyset {
   readonly orderBy = ["Id"];
   readonly window = undefined;
-  #id: string | undefined;
+  readonly progress: JobProgress;
+  readonly #split: Split | undefined;
+  readonly #segments: Segments;
+  #id: string | null;
+  #above: string | null;
+  #unordered: boolean;
 
-  constructor(cursor: IdCursor | undefined) {
-    this.#id = cursor?.at?.id;
+  constructor(cursor: IdCursor | undefined, split: Split | undefined) {
+    this.#split = split;
+    this.#id = cursor?.at?.id ?? null;
+    this.#above = cursor?.segment?.above ?? null;
+    const present = cursor?.segment && { from: cursor.segment.from, to: cursor.segment.to };
+    this.#segments = new Segments(EVERYTHING, present, split?.nowMs ?? 0);
+    this.progress = new JobProgress(cursor ?? {});
+    this.#unordered =
+      cursor?.whole === true || (cursor?.segment ?? cursor?.job ?? cursor?.delivered) !== undefined;
   }
   condition(): string | undefined {
-    return this.#id === undefined ? undefined : `Id > ${quote(this.#id)}`;
+    return and(
+      this.#id === null ? undefined : `Id > ${quote(this.#id)}`,
+      this.#split === undefined ? undefined : within(this.#split.field, this.#segments.span),
+    );
   }
-  take(records: readonly SourceRecord[]): Taken {
-    const last = records.at(-1);
+  take(records: readonly SourceRecord[], refused: Refused): Taken {
+    const last = records.findLast((record) => !isDoubtful(record, refused, "Id"));
     if (last !== undefined) {
       if (typeof last.Id !== "string") throw unplaced("record", "Id");
       this.#id = last.Id;
     }
-    return { records, info: {}, exact: true };
+    return { records: this.progress.unseen(records), info: {}, exact: last !== undefined };
+  }
+  takeUnordered(records: readonly SourceRecord[]): Taken {
+    const unseen = this.progress.unseen(records);
+    this.progress.add(unseen);
+    this.#unordered = true;
+    return { records: unseen, info: {}, exact: true };
   }
   advance(): boolean {
-    return false;
-  }
-  isLast(): boolean {
+    if (!this.#segments.advance()) return false;
+    this.#id = this.#above;
+    this.progress.clear();
     return true;
   }
-  narrow(): boolean {
-    return false;
+  isLast(): boolean {
+    return this.#segments.isLast();
+  }
+  narrow(most?: number): boolean {
+    if (this.#split === undefined || this.progress.delivered !== undefined) return false;
+    if (this.#segments.isWhole()) this.#above = this.#id;
+    // A read in parts is in no order as a whole.
+    const narrowed = this.#segments.narrow(undefined, most);
+    this.#unordered ||= narrowed;
+    return narrowed;
   }
   cursor(done: boolean): Value {
-    return cursorValue({ field: null, at: this.#id === undefined ? null : { id: this.#id }, done });
+    const at = this.#id === null ? null : { id: this.#id };
+    if (done) return cursorValue({ field: null, at, whole: this.#unordered, done });
+    const { job, delivered } = this.progress;
+    const segment = this.#segments.isWhole() ? undefined : { ...this.#segments.span, above: this.#above };
+    return cursorValue({ field: null, at, segment, job, delivered, done });
   }
+}
+
+function isDoubtful(record: SourceRecord, refused: Refused, field: string): boolean {
+  if (refused.size === 0) return false;
+  return refused.get(record)?.doubtful.some((name) => name === "Id" || name === field) === true;
 }
 
 function unplaced(which: string, what: string): TransientError {
   return new TransientError("SALESFORCE_UNEXPECTED_ANSWER", `a ${which} has no ${what} to place it by`);
 }
 
-/** Queries of one window are halved so often at most before anything is read again. */
-const MOST_HALVINGS = 4;
-/** There was no Salesforce before. */
-const BEGINNING = Date.UTC(1999, 0, 1);
-
 /**
  * One frozen window, in the order of the cursor field and then the id. Timestamps are of one second and thousands of
- * records may share one: hence `>=`, `<` and the id. After timeouts the window is read in segments.
+ * records may share one: hence `>=`, `<` and the id. After timeouts, and for Bulk jobs, the window is read in segments.
  *
  * A locator hands out records where they stood when the query began, with the stamps they have by now. A stamp beyond
- * the window is easy: the record waits for the next window. But a transaction that began before the window's end
- * and commits during the read moves records to stamps inside the window, at most `lookback` before its end: in the
- * tail. So a stamp in the tail does not tell where the query stands. The place therefore moves behind the last record
- * below the tail, or, where a page has none, to the least record of the page; what lies behind that place and was
- * handed out comes again after a resume, and the engine recognises it, since it remembers everything in the tail.
+ * the window is easy: the record waits for the next window. A stamp inside says where the query stands as long as
+ * nothing can move into the window: true of a settled one, whose end lies before every transaction that was running
+ * when it was frozen.
+ *
+ * Where Salesforce names no such end, a transaction that began before the window's end may commit during the read and
+ * move records to stamps at most `lookback` before the end: into the tail. There a stamp says nothing, since a whole
+ * page of records may have moved, so the place stays at the beginning of the tail. After a resume the tail is read
+ * again and the engine recognises what it has: it remembers everything in the tail.
  */
 export class WindowKeyset implements Keyset {
   readonly orderBy: readonly string[];
   readonly window: { readonly from: string | null; readonly to: string };
+  readonly progress: JobProgress;
+  readonly #deletes: boolean;
+  readonly #segments: Segments;
   #state: WindowCursor;
-  #segment: { readonly from: Stamp | null; readonly to: Stamp };
-  #halvings = 0;
 
-  constructor(cursor: WindowCursor) {
-    this.#state = cursor;
-    this.#segment = cursor.window;
+  /** `deletes`: hard deletes follow the rows, so that the last page of these is not the last of all. */
+  constructor(cursor: WindowCursor, deletes = false) {
+    const { job, delivered, segment, ...state } = cursor;
+    this.#state = state;
+    this.#segments = new Segments(cursor.window, segment, msOf(cursor.window.to));
+    this.#deletes = deletes;
+    this.progress = new JobProgress({ job, delivered });
     this.orderBy = [cursor.field, "Id"];
     const { from, to } = cursor.window;
     this.window = { from: from === null ? null : isoOf(from), to: isoOf(to) };
   }
 
+  /** All rows were handed out. */
   get finished(): WindowCursor {
-    return { ...this.#state, done: true };
+    const { at: _, ...state } = this.#state;
+    return this.#deletes ? { ...state, at: null, deletes: { at: null } } : { ...this.#state, done: true };
   }
 
   condition(): string | undefined {
     const { field, at } = this.#state;
-    const { from, to } = this.#segment;
-    const behind =
-      at === null || (from !== null && at.value < from)
-        ? from === null
-          ? undefined
-          : `${field} >= ${isoOf(from)}`
-        : or(`${field} = ${isoOf(at.value)} AND Id > ${quote(at.id)}`, `${field} > ${isoOf(at.value)}`);
-    return and(behind, `${field} < ${isoOf(to)}`);
+    const { from, to } = this.#segments.span;
+    if (at === null || (from !== null && at.value < from)) return within(field, { from, to });
+    const behind = or(
+      `${field} = ${isoOf(at.value)} AND Id > ${quote(at.id)}`,
+      `${field} > ${isoOf(at.value)}`,
+    );
+    return and(behind, within(field, { from: null, to }));
   }
 
-  take(records: readonly SourceRecord[]): Taken {
-    const { field, window, rememberFrom, repeatsBelow } = this.#state;
+  take(records: readonly SourceRecord[], refused: Refused): Taken {
+    const { field, window, rememberFrom, repeatsBelow, settled } = this.#state;
     let beyond = 0;
     let tail = 0;
     let last: SourceRecord | undefined;
     let lastBelowTail: SourceRecord | undefined;
-    let leastOfTail: SourceRecord | undefined;
     for (const record of records) {
-      const value = record[field];
-      if (!isStamp(value)) {
-        const which = typeof record.Id === "string" ? `record (Id ${record.Id})` : "record";
-        throw unplaced(which, `${field} of the form 2026-10-01T12:00:00.000+0000`);
-      }
+      if (isDoubtful(record, refused, field)) continue;
+      const value = this.#stampOf(record);
       if (value >= window.to) {
         beyond++;
         continue;
       }
       last = record;
       if (value < rememberFrom) lastBelowTail = record;
-      else {
-        tail++;
-        if (leastOfTail === undefined || this.#isBefore(record, leastOfTail)) leastOfTail = record;
-      }
+      else tail++;
     }
-    const at = lastBelowTail ?? leastOfTail;
+    const at = settled === true ? last : lastBelowTail;
     if (at !== undefined) this.#state = { ...this.#state, at: this.#placeOf(at) };
-    const below = tail > 0 ? window.to : repeatsBelow;
+    const inside =
+      beyond === 0
+        ? records
+        : records.filter((record) => !isFrom(record[field], window.to) || isDoubtful(record, refused, field));
     return {
-      records: beyond === 0 ? records : records.filter((record) => !isFrom(record[field], window.to)),
-      info: { window: this.window, rememberFrom, ...(below === null ? {} : { repeatsBelow: below }) },
-      exact: last === lastBelowTail,
+      records: this.progress.unseen(inside),
+      info: this.#info(settled !== true && tail > 0 ? window.to : repeatsBelow),
+      exact: last !== undefined && last === at,
     };
   }
 
-  #isBefore(first: SourceRecord, second: SourceRecord): boolean {
-    const [a, b] = [this.#placeOf(first), this.#placeOf(second)];
-    return a.value < b.value || (a.value === b.value && a.id < b.id);
+  takeUnordered(records: readonly SourceRecord[]): Taken {
+    const { field, window, rememberFrom, repeatsBelow, settled } = this.#state;
+    const inside = records.filter((record) => this.#stampOf(record) < window.to);
+    const unseen = this.progress.unseen(inside);
+    this.progress.add(unseen);
+    // Of a tail that is not settled some may have come by REST already.
+    const doubtful = settled !== true && unseen.some((record) => isFrom(record[field], rememberFrom));
+    return { records: unseen, info: this.#info(doubtful ? window.to : repeatsBelow), exact: true };
+  }
+
+  #info(repeatsBelow: Stamp | null): Taken["info"] {
+    const { rememberFrom } = this.#state;
+    return { window: this.window, rememberFrom, ...(repeatsBelow === null ? {} : { repeatsBelow }) };
+  }
+
+  #stampOf(record: SourceRecord): Stamp {
+    const { field } = this.#state;
+    const value = record[field];
+    if (isStamp(value)) return value;
+    const which = typeof record.Id === "string" ? `record (Id ${record.Id})` : "record";
+    throw unplaced(which, `${field} of the form 2026-10-01T12:00:00.000+0000`);
   }
 
   #placeOf(record: SourceRecord): Position {
@@ -173,44 +260,32 @@ export class WindowKeyset implements Keyset {
   }
 
   advance(): boolean {
-    if (this.isLast()) return false;
-    const from = this.#segment.to;
-    const length = msOf(from) - this.#lowerMs();
-    const to = stampOf(msOf(from) + Math.max(1000, length));
-    this.#segment = { from, to: earliest(to, this.#state.window.to) };
-    this.#halvings = 0;
+    if (!this.#segments.advance()) return false;
+    this.progress.clear();
     return true;
   }
 
   isLast(): boolean {
-    return this.#segment.to === this.#state.window.to;
+    return this.#segments.isLast();
   }
 
-  narrow(): boolean {
-    const lower = this.#placeMs();
-    const middle = stampOf((lower + msOf(this.#segment.to)) / 2);
-    if (this.#halvings >= MOST_HALVINGS || msOf(middle) <= lower) return false;
-    this.#halvings++;
-    this.#segment = { from: this.#segment.from, to: middle };
-    return true;
-  }
-
-  /** Where the present segment begins. */
-  #lowerMs(): number {
-    return this.#segment.from === null ? BEGINNING : msOf(this.#segment.from);
-  }
-
-  /** What is read already need not be halved. */
-  #placeMs(): number {
+  narrow(most?: number): boolean {
+    // What was handed out in no order is listed for the whole segment.
+    if (this.progress.delivered !== undefined) return false;
     const { at } = this.#state;
-    return Math.max(this.#lowerMs(), at === null ? 0 : msOf(at.value));
+    // What is read already need not be halved.
+    return this.#segments.narrow(at === null ? undefined : msOf(at.value), most);
   }
 
   cursor(done: boolean): Value {
-    return cursorValue({ ...this.#state, done });
+    if (done) return cursorValue(this.finished);
+    const { job, delivered } = this.progress;
+    const { from, to } = this.#segments.span;
+    const segment = this.#segments.isWhole() || to === null ? undefined : { from, to };
+    return cursorValue({ ...this.#state, segment, job, delivered, done });
   }
 }
 
-function isFrom(value: Value | undefined, to: Stamp): boolean {
-  return typeof value === "string" && value >= to;
+function isFrom(value: Value | undefined, from: Stamp): boolean {
+  return typeof value === "string" && value >= from;
 }

@@ -4,6 +4,7 @@ import {
   TransientError,
   throwIfCancelled,
 } from "../../core/contracts/index.js";
+import { carryRefused } from "../../core/http/index.js";
 import type { QueryPage, SalesforceApi } from "./api.js";
 import { shapeRecords } from "./attributes.js";
 import { DEAD_LOCATOR, QUERY_TIMEOUT } from "./errors.js";
@@ -17,6 +18,8 @@ export interface Reading {
   /** The query that goes on behind the keyset's place. */
   readonly soql: (keyset: Keyset) => string;
   readonly pageSize: number;
+  /** With deleted records. */
+  readonly deleted: boolean;
   /** Relationships that were selected. */
   readonly parents: readonly string[];
   readonly signal: AbortSignal;
@@ -32,17 +35,24 @@ const MOST_LOSSES = 10;
  *   query --page--> following --page--> following ... --done--> next segment, or the end
  *   following --dead locator--> query behind the place reached   (not without a page in between)
  *   either --query timeout--> query for half of what is left     (as often as the keyset allows)
+ *   query --first page, more than `many` behind it; or query timeout--> the caller, for another way to read the rest
  *
- * The last page carries the cursor that says done, and is empty where nothing was found.
+ * The last page carries the cursor that says done, and is empty where nothing was found. Without `many` all is read.
  */
-export async function* readPages(reading: Reading, keyset: Keyset): AsyncGenerator<Page> {
+export async function* readPages(
+  reading: Reading,
+  keyset: Keyset,
+  many?: number,
+): AsyncGenerator<Page, "complete" | "many"> {
   let losses = 0;
   for (;;) {
-    const query = new QueryPages(reading, keyset);
+    const query = new QueryPages(reading, keyset, many);
     const failure = yield* query.run();
+    if (failure === "many") return "many";
     if (failure === undefined) {
-      if (!keyset.advance()) return;
+      if (!keyset.advance()) return "complete";
     } else if (failure.code === QUERY_TIMEOUT) {
+      if (many !== undefined) return "many";
       if (!keyset.narrow()) throw failure;
     } else {
       losses = query.exact ? 0 : losses + 1;
@@ -55,20 +65,25 @@ export async function* readPages(reading: Reading, keyset: Keyset): AsyncGenerat
 class QueryPages {
   readonly #reading: Reading;
   readonly #keyset: Keyset;
+  readonly #many: number;
   /** Pages handed out, and whether the place moved behind the last record of one. */
   pages = 0;
   exact = false;
   readonly #seen = new Set<string>();
   #lastId: unknown;
 
-  constructor(reading: Reading, keyset: Keyset) {
+  constructor(reading: Reading, keyset: Keyset, many = Number.POSITIVE_INFINITY) {
     this.#reading = reading;
     this.#keyset = keyset;
+    this.#many = many;
   }
 
-  /** Ends with the failure that a new query may mend, or with undefined when all pages were read. */
-  async *run(): AsyncGenerator<Page, TransientError | undefined> {
-    const { api, pageSize, signal, soql } = this.#reading;
+  /**
+   * Ends with the failure that a new query may mend, with undefined when all pages were read, or with "many" when too
+   * many records are left for pages.
+   */
+  async *run(): AsyncGenerator<Page, TransientError | "many" | undefined> {
+    const { api, pageSize, deleted, signal, soql } = this.#reading;
     const keyset = this.#keyset;
     let next: string | undefined;
     do {
@@ -76,30 +91,40 @@ class QueryPages {
       try {
         page =
           next === undefined
-            ? await api.query(soql(keyset), pageSize, signal)
+            ? await api.query(soql(keyset), { pageSize, deleted }, signal)
             : await api.next(next, pageSize, signal);
       } catch (error) {
         if (error instanceof TransientError && MENDABLE.has(error.code)) return error;
         throw error;
       }
-      const { records, info, exact } = this.#take(page.records);
+      const { records, refused, info, exact } = this.#take(page);
       this.exact ||= exact && records.length > 0;
       this.pages++;
       const whole = page.next === undefined && keyset.isLast();
       // Segments but the last end in silence: nothing is to be said before there are records or the end.
       if (page.records.length > 0 || whole) {
-        yield { records, cursor: keyset.cursor(whole), bytes: page.bytes, ...info };
+        yield {
+          records,
+          ...(refused.size === 0 ? {} : { refused }),
+          cursor: keyset.cursor(whole),
+          bytes: page.bytes,
+          ...info,
+        };
         throwIfCancelled(signal);
       }
+      const left = page.totalSize - page.records.length;
+      if (next === undefined && page.next !== undefined && left > this.#many) return "many";
       next = this.#follow(page.next);
     } while (next !== undefined);
     return undefined;
   }
 
-  #take(records: readonly unknown[]): Taken {
+  #take(page: QueryPage): Taken & Pick<QueryPage, "refused"> {
     const { place, parents } = this.#reading;
     try {
-      return this.#keyset.take(this.#once(shapeRecords(records, parents)));
+      const records = this.#once(shapeRecords(page.records, parents));
+      const refused = carryRefused(page.refused, page.records, records);
+      return { ...this.#keyset.take(records, refused), refused };
     } catch (error) {
       if (!(error instanceof TransientError) || error.place !== undefined) throw error;
       const fix = "Run the flow again: it resumes behind the last good page. If it stays, ask Salesforce.";

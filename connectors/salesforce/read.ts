@@ -1,13 +1,14 @@
 import {
   type Clock,
   ConfigError,
+  type Log,
   type Page,
   type ReadPlan,
   type ReadRequest,
   throwIfCancelled,
 } from "../../core/contracts/index.js";
 import type { SalesforceApi } from "./api.js";
-import { readOptions, type SalesforceOptions } from "./config.js";
+import { type BulkReading, leaveJobs, readJobs } from "./bulk.js";
 import {
   cursorValue,
   firstWindow,
@@ -15,147 +16,190 @@ import {
   nextWindow,
   parseIdCursor,
   parseWindowCursor,
-  type Stamp,
   stampOf,
   type WindowCursor,
 } from "./cursor.js";
-import type { DescribedField, DescribedObject, Describer } from "./describe.js";
-import { filterFields, type PushedFilter, pushDown } from "./filter.js";
-import { IdKeyset, type Keyset, WindowKeyset } from "./keyset.js";
+import { readDeletes } from "./deleted.js";
+import { type Describer, isCursor } from "./describe.js";
+import { IdKeyset, type Keyset, type Split, WindowKeyset } from "./keyset.js";
 import { type Reading, readPages } from "./pages.js";
-import { resolvePath } from "./relationship.js";
-import { and, countText, selectText } from "./soql.js";
+import { type Prepared, prepare } from "./prepare.js";
+import { windowEnd } from "./updated.js";
 
 /** What reading needs of its connection. */
 export interface ReadContext {
   readonly api: SalesforceApi;
   readonly describer: Describer;
   readonly clock: Clock;
+  readonly log: Log;
+  /** Objects that Bulk has refused since the connection was opened. */
+  readonly refusedByBulk: Set<string>;
 }
 
-/** A request checked against describe. */
-interface Prepared {
-  readonly options: SalesforceOptions;
-  readonly filter: PushedFilter;
-  readonly soql: (keyset: Keyset) => string;
-  readonly where: (keyset: Keyset) => string | undefined;
-  readonly parents: readonly string[];
-}
+/** From this many records on a job costs less than pages of 2,000. (Bulk API 2.0 Developer Guide) */
+const MANY = 2_000;
 
 /** The pages of a read; see cursor.ts for where it stands between them. */
 export async function* readStream(context: ReadContext, request: ReadRequest): AsyncGenerator<Page> {
   throwIfCancelled(request.signal);
   const prepared = await prepare(context, request);
-  const reading: Reading = {
-    place: `salesforce ${request.stream}`,
-    api: context.api,
-    soql: prepared.soql,
-    pageSize: prepared.options.pageSize,
-    parents: prepared.parents,
-    signal: request.signal,
-  };
   if (request.cursorField === undefined) {
-    yield* readPages(reading, idKeyset(request));
+    yield* readWhole(context, request, prepared);
     return;
   }
-  const start = startOf(context, request, prepared.options, request.cursorField);
+  const start = await startOf(context, request, prepared, request.cursorField);
   if (start.kind === "nothing") {
     yield { records: [], cursor: cursorValue(start.cursor), bytes: 0 };
     return;
   }
-  const first = new WindowKeyset(start.window);
-  yield* readPages(reading, first);
+  const finished = yield* readWindow(context, request, prepared, start.window);
   if (!start.resumed) return;
   // The frozen window of an earlier run is complete; what came since then follows.
-  const end = endOf(context, request, prepared.options);
-  if (end <= first.finished.window.to) return;
-  yield* readPages(reading, new WindowKeyset(nextWindow(first.finished, end, request.lookbackMs)));
+  const end = await windowEnd(context, prepared.object, request, prepared.options.settle);
+  if (end.to <= finished.window.to) return;
+  yield* readWindow(context, request, prepared, nextWindow(finished, end, request.lookbackMs));
 }
 
-/** The query of the first page and what it will find, for one call of the org's day. */
+async function* readWhole(
+  context: ReadContext,
+  request: ReadRequest,
+  prepared: Prepared,
+): AsyncGenerator<Page> {
+  const cursor = idCursor(request);
+  if (cursor?.whole === true && cursor.done) {
+    yield { records: [], cursor: cursorValue(cursor), bytes: 0 };
+    return;
+  }
+  yield* readRows(context, request, prepared, new IdKeyset(cursor, splitOf(context, prepared)));
+}
+
+/** Rows, then hard deletes. Resolves to the finished window. */
+async function* readWindow(
+  context: ReadContext,
+  request: ReadRequest,
+  prepared: Prepared,
+  window: WindowCursor,
+): AsyncGenerator<Page, WindowCursor> {
+  let cursor = window;
+  if (window.deletes === undefined) {
+    const keyset = new WindowKeyset(window, prepared.deleted);
+    yield* readRows(context, request, prepared, keyset);
+    cursor = keyset.finished;
+  }
+  if (cursor.deletes === undefined) return cursor;
+  const { api, clock, log } = context;
+  const { pageSize } = prepared.options;
+  const now = clock.now() - api.behindMs;
+  const deletes = { api, object: prepared.object, log, now, pageSize, signal: request.signal };
+  return yield* readDeletes(deletes, cursor);
+}
+
+/**
+ * The rows of a keyset by the API that the options name. `auto` begins with a REST query: its answer says how many
+ * records there are, and where the rest is many Bulk reads it. What Bulk refuses REST reads.
+ */
+async function* readRows(
+  context: ReadContext,
+  request: ReadRequest,
+  prepared: Prepared,
+  keyset: Keyset,
+): AsyncGenerator<Page> {
+  const { api, log, refusedByBulk } = context;
+  const { options } = prepared;
+  const reading: Reading = {
+    place: `salesforce ${request.stream}`,
+    api,
+    soql: prepared.soql,
+    pageSize: options.pageSize,
+    deleted: prepared.deleted,
+    parents: prepared.parents,
+    signal: request.signal,
+  };
+  const bulk: BulkReading = {
+    clock: context.clock,
+    log,
+    columns: prepared.columns,
+    soql: prepared.bulkSoql,
+    countSoql: prepared.countSoql,
+    pageSize: options.bulkPageSize,
+  };
+  const mayBulk = options.api !== "rest" && !refusedByBulk.has(request.stream);
+  const isUnderWay = keyset.progress.job !== undefined;
+  const fits = api.fits(prepared.soql(keyset), prepared);
+  if (!mayBulk || (options.api === "auto" && fits && !isUnderWay)) {
+    await leaveJobs(reading, log, keyset);
+    if (!mayBulk && options.api !== "rest") assertFits(fits, reading.place);
+    if ((yield* readPages(reading, keyset, mayBulk ? MANY : undefined)) === "complete") return;
+  }
+  if ((yield* readJobs(reading, bulk, keyset)) === "complete") return;
+  refusedByBulk.add(request.stream);
+  if (options.api === "bulk") log.warn(`${reading.place} is read by REST: Bulk refuses it`);
+  assertFits(api.fits(prepared.soql(keyset), prepared), reading.place);
+  yield* readPages(reading, keyset);
+}
+
+function assertFits(fits: boolean, place: string): void {
+  if (fits) return;
+  throw new ConfigError(
+    "SALESFORCE_QUERY_TOO_LONG",
+    "the query is too long for a URL, and Bulk, which takes it in a body, refuses this object",
+    { place, fix: "Name fewer fields in map." },
+  );
+}
+
+/** The query of the first page and what it will find, for two calls of the org's day. */
 export async function planStream(context: ReadContext, request: ReadRequest): Promise<ReadPlan> {
   const prepared = await prepare(context, request);
   const { pushed, notPushed } = prepared.filter;
   const described = { pushedDown: pushed, notPushedDown: notPushed };
-  const keyset = planKeyset(context, request, prepared.options);
+  const keyset = await planKeyset(context, request, prepared);
   if (keyset === undefined) {
     return { ...described, query: "", window: undefined, records: 0, apiCalls: 0 };
   }
-  const count = countText(request.stream, prepared.where(keyset));
-  const { totalSize } = await context.api.query(count, prepared.options.pageSize, request.signal);
-  return {
-    ...described,
-    query: prepared.soql(keyset),
-    window: keyset.window,
-    records: totalSize,
-    apiCalls: Math.max(1, Math.ceil(totalSize / prepared.options.pageSize)),
-  };
+  const { api } = context;
+  const { options, deleted } = prepared;
+  const count = prepared.countSoql(keyset);
+  const { totalSize } = await api.query(count, { pageSize: options.pageSize, deleted }, request.signal);
+  const window = { window: keyset.window, records: totalSize };
+  const rest = prepared.soql(keyset);
+  const isMany = totalSize > options.pageSize + MANY || !api.fits(rest, prepared);
+  // latestDateCovered.
+  const forEnd = keyset.window === undefined ? 0 : 1;
+  const isBulk = options.api === "bulk" || (options.api === "auto" && isMany);
+  if (!isBulk || context.refusedByBulk.has(request.stream)) {
+    const pages = Math.max(1, Math.ceil(totalSize / options.pageSize));
+    return { ...described, ...window, query: rest, apiCalls: pages + forEnd };
+  }
+  // Counting, creating, deleting, and a few looks while the job runs.
+  const aroundJob = 8;
+  const pages = Math.max(1, Math.ceil(totalSize / options.bulkPageSize));
+  return { ...described, ...window, query: prepared.bulkSoql(keyset), apiCalls: pages + aroundJob + forEnd };
 }
 
-function planKeyset(
+async function planKeyset(
   context: ReadContext,
   request: ReadRequest,
-  options: SalesforceOptions,
-): Keyset | undefined {
-  if (request.cursorField === undefined) return idKeyset(request);
-  const start = startOf(context, request, options, request.cursorField);
+  prepared: Prepared,
+): Promise<Keyset | undefined> {
+  if (request.cursorField === undefined) {
+    return new IdKeyset(idCursor(request), splitOf(context, prepared));
+  }
+  const start = await startOf(context, request, prepared, request.cursorField);
   return start.kind === "nothing" ? undefined : new WindowKeyset(start.window);
 }
 
-async function prepare(context: ReadContext, request: ReadRequest): Promise<Prepared> {
-  const options = readOptions(request.options);
-  const object = await context.describer.object(request.stream, request.signal);
-  const fields = await selectFields(context, object, request);
-  const filter = await pushFilter(context, object, request);
-  const where = (keyset: Keyset) => and(filter.where, keyset.condition());
-  return {
-    options,
-    filter,
-    where,
-    soql: (keyset) =>
-      selectText({ fields, object: object.name, where: where(keyset), orderBy: keyset.orderBy }),
-    parents: [
-      ...new Set(fields.filter((path) => path.includes(".")).map((path) => path.split(".")[0] ?? "")),
-    ],
-  };
+/** CreatedDate stands in nearly every object, in every record, and stays. */
+function splitOf({ clock, api }: ReadContext, { object }: Prepared): Split | undefined {
+  const created = object.fields.get("CreatedDate");
+  const nowMs = clock.now() - api.behindMs;
+  return created !== undefined && isCursor(created) ? { field: created.name, nowMs } : undefined;
 }
 
-/** The fields asked for, the key, the cursor field and what orders versions: each exactly as describe writes it. */
-async function selectFields(
-  { describer }: ReadContext,
-  object: DescribedObject,
-  request: ReadRequest,
-): Promise<readonly string[]> {
-  const { cursorField, schema, signal } = request;
-  const names = new Set(["Id", ...request.fields]);
-  const order = cursorField ?? schema.cursors[0];
-  if (order !== undefined) names.add(order);
-  for (const name of names) await resolvePath(describer, object, name, signal);
-  return [...names];
-}
-
-async function pushFilter(
-  { describer }: ReadContext,
-  object: DescribedObject,
-  request: ReadRequest,
-): Promise<PushedFilter> {
-  const fields = new Map<string, DescribedField>();
-  for (const name of new Set(filterFields(request.filter))) {
-    const known = await resolvePath(describer, object, name, request.signal).catch((error: unknown) => {
-      // A path into a compound field, such as BillingAddress.city, is the engine's alone.
-      if (error instanceof ConfigError) return undefined;
-      throw error;
-    });
-    if (known?.certain) fields.set(name, known.field);
-  }
-  return pushDown(request.filter, (name) => fields.get(name));
-}
-
-function idKeyset(request: ReadRequest): IdKeyset {
+function idCursor(request: ReadRequest): ReturnType<typeof parseIdCursor> | undefined {
   const cursor = request.cursor === undefined ? undefined : parseIdCursor(request.cursor);
   // A finished full read is followed by another one, unless the engine missed its end.
   const goesOn = cursor?.done === false || request.resumes === true;
-  return new IdKeyset(goesOn ? cursor : undefined);
+  return goesOn ? cursor : undefined;
 }
 
 type Start =
@@ -163,36 +207,31 @@ type Start =
   /** `--to` ends before what was read already. */
   | { readonly kind: "nothing"; readonly cursor: WindowCursor };
 
-function startOf(
+async function startOf(
   context: ReadContext,
   request: ReadRequest,
-  options: SalesforceOptions,
+  { object, options }: Prepared,
   field: string,
-): Start {
+): Promise<Start> {
   const { from, lookbackMs } = request;
-  const end = endOf(context, request, options);
-  if (request.cursor === undefined) {
-    if (from !== undefined && stampOf(from) >= end) {
+  const cursor = request.cursor === undefined ? undefined : parseWindowCursor(request.cursor, field);
+  if (cursor?.done === false) return { kind: "window", window: cursor, resumed: true };
+  if (cursor === undefined) {
+    const to = request.to ?? context.clock.now() - context.api.behindMs - options.settle;
+    if (from !== undefined && stampOf(from) >= stampOf(to)) {
       throw new ConfigError(
         "SALESFORCE_EMPTY_WINDOW",
-        `the window from ${isoOf(stampOf(from))} to ${isoOf(end)} is empty`,
+        `the window from ${isoOf(stampOf(from))} to ${isoOf(stampOf(to))} is empty`,
         {
           fix: "Let start (or --from) lie before --to, and not in the future.",
         },
       );
     }
-    return { kind: "window", window: firstWindow(field, from, end, lookbackMs), resumed: false };
+  } else if (request.to !== undefined && stampOf(request.to) <= cursor.window.to) {
+    return { kind: "nothing", cursor };
   }
-  const cursor = parseWindowCursor(request.cursor, field);
-  if (!cursor.done) return { kind: "window", window: cursor, resumed: true };
-  if (request.to !== undefined && end <= cursor.window.to) return { kind: "nothing", cursor };
-  return { kind: "window", window: nextWindow(cursor, end, lookbackMs), resumed: false };
-}
-
-/**
- * The frozen end of a new window: now by whichever clock is behind, rounded down to the second. With the clock of
- * Salesforce ahead nothing is lost; with ours ahead a record could change during the read and still stay inside.
- */
-function endOf({ api, clock }: ReadContext, request: ReadRequest, options: SalesforceOptions): Stamp {
-  return stampOf(request.to ?? clock.now() - api.behindMs - options.settle);
+  const end = await windowEnd(context, object, request, options.settle);
+  const window =
+    cursor === undefined ? firstWindow(field, from, end, lookbackMs) : nextWindow(cursor, end, lookbackMs);
+  return { kind: "window", window, resumed: false };
 }

@@ -23,6 +23,8 @@ export interface ResolvedPath {
   readonly column: Field;
   /** Exactly one object it can belong to, so that its description holds for every record. */
   readonly certain: boolean;
+  /** The kinds of objects it can belong to; empty for a lookup to too many of them. */
+  readonly owners: readonly DescribedObject[];
 }
 
 /** Follows `Name` or `Owner.Manager.Name` from an object. ConfigError naming the step that does not exist. */
@@ -62,7 +64,7 @@ export async function resolvePath(
       fix: "Leave it out of map.",
     });
   }
-  return { field, column: { ...column, name: path }, certain: !polymorphic };
+  return { field, column: { ...column, name: path }, certain: !polymorphic, owners: parents };
 }
 
 function relationshipOf(parent: DescribedObject, step: string, path: string, place: string): DescribedField {

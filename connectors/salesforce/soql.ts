@@ -49,11 +49,13 @@ export interface Query {
   readonly fields: readonly string[];
   readonly object: string;
   readonly where: string | undefined;
+  /** Empty: in no order. */
   readonly orderBy: readonly string[];
 }
 
 export function selectText({ fields, object, where, orderBy }: Query): string {
-  return `SELECT ${fields.join(",")} FROM ${object}${whereText(where)} ORDER BY ${orderBy.join(",")}`;
+  const order = orderBy.length === 0 ? "" : ` ORDER BY ${orderBy.join(",")}`;
+  return `SELECT ${fields.join(",")} FROM ${object}${whereText(where)}${order}`;
 }
 
 export function countText(object: string, where: string | undefined): string {

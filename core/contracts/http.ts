@@ -1,3 +1,6 @@
+import type { SourceRecord } from "./record.js";
+import type { RefusedRecord } from "./source.js";
+
 /** What a connector sees of the one HTTP client (core/http). Retries, waits, auth and redaction happen inside. */
 export interface HttpRequest {
   readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "HEAD";
@@ -10,6 +13,8 @@ export interface HttpRequest {
   readonly signal?: AbortSignal;
   /** False: send without the connection's credentials (token requests). Default true. */
   readonly authenticate?: boolean;
+  /** Limits it counts against, by the names of the spec's `buckets`. Default: those of the client. */
+  readonly buckets?: readonly string[];
   /** False: a lost answer is not tried again, since the request may have been applied. Default: GET, HEAD, PUT, DELETE true. */
   readonly idempotent?: boolean;
   /**
@@ -32,6 +37,12 @@ export interface HttpResponse {
    * Half a JSON or HTML is a TransientError naming the URL and the first characters.
    */
   json(): unknown;
+  /**
+   * Of an answer that is a page of records: those that hold a key twice, keyed by their objects in `json()`; hand them on as
+   * `Page.refused`. `path` leads to the list, `["records"]`, or to a single record; `[]` is the body itself. Nearly free
+   * where there is none.
+   */
+  refusedRecords(path: readonly string[]): ReadonlyMap<SourceRecord, RefusedRecord>;
 }
 
 export interface HttpClient {

@@ -1,6 +1,9 @@
+import type { Readable } from "node:stream";
+
 /**
- * The buffer: Amazon SQS semantics with SQS's names, limits and errors (facts/sqs.md). Times are milliseconds in
- * our interfaces; queue attributes keep SQS's names and seconds, since people set them by those names.
+ * The buffer: Amazon SQS semantics with SQS's names, limits and errors (SQS API reference). Times are milliseconds in
+ * our interfaces; queue attributes keep SQS's names and seconds, since people set them by those names. Queues are
+ * named, not addressed: URLs and ARNs belong to the wire.
  */
 
 export interface QueueAttributes {
@@ -16,6 +19,37 @@ export interface QueueAttributes {
   readonly VisibilityTimeout: number;
   /** Where messages go after maxReceiveCount receives. */
   readonly RedrivePolicy?: { readonly deadLetterTargetQueue: string; readonly maxReceiveCount: number };
+  /** Which queues may name this one as their dead-letter queue; default all. At most ten names, only with byQueue. */
+  readonly RedriveAllowPolicy?: {
+    readonly redrivePermission: "allowAll" | "denyAll" | "byQueue";
+    readonly sourceQueues?: readonly string[];
+  };
+  /** FIFO queues only; their names end in `.fifo`. Given at creation, never changed. */
+  readonly FifoQueue?: true;
+  /** FIFO only, default false: the SHA-256 of the body stands in for a deduplication id. */
+  readonly ContentBasedDeduplication?: boolean;
+  /** FIFO only, default queue. */
+  readonly DeduplicationScope?: "queue" | "messageGroup";
+  /** FIFO only, default perQueue; perMessageGroupId only with the scope messageGroup. */
+  readonly FifoThroughputLimit?: "perQueue" | "perMessageGroupId";
+  /** Kept and shown, without effect: this machine's files are protected by its file system. */
+  readonly Policy?: string;
+  readonly KmsMasterKeyId?: string;
+  /** 60-86400. */
+  readonly KmsDataKeyReusePeriodSeconds?: number;
+  readonly SqsManagedSseEnabled?: boolean;
+}
+
+/** Null takes an optional attribute away. */
+export type QueueAttributeChanges = {
+  readonly [K in keyof QueueAttributes]?: QueueAttributes[K] | null;
+};
+
+/** What SQS shows of a queue beside its attributes and depth. Epoch ms. */
+export interface QueueInfo {
+  readonly fifo: boolean;
+  readonly createdAt: number;
+  readonly modifiedAt: number;
 }
 
 export interface QueueDepth {
@@ -33,8 +67,23 @@ export interface QueueDepth {
   readonly oldestSentAt: number | undefined;
 }
 
-/** String attributes only in this half; binary and number come with the wire. */
-export type MessageAttributes = Readonly<Record<string, string>>;
+/** An attribute whose data type is not plain `String`: `Number`, `Binary.gif`, `String.label`. Binary values are bytes. */
+export interface TypedAttribute {
+  readonly dataType: string;
+  readonly value: string | Buffer;
+}
+
+/** A bare string is of data type `String`. */
+export type MessageAttribute = string | TypedAttribute;
+
+export type MessageAttributes = Readonly<Record<string, MessageAttribute>>;
+
+/** The attributes that are texts, by name: what the flows write on their messages. */
+export function textAttributes(attributes: MessageAttributes): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(attributes).filter((entry): entry is [string, string] => typeof entry[1] === "string"),
+  );
+}
 
 /**
  * A body prepared by Queues.stage, outside any transaction since it may write a file: short ones stay in memory,
@@ -54,10 +103,23 @@ export interface SendEntry {
   readonly attributes?: MessageAttributes;
   /** Records in the body, for depth by records; default 1. */
   readonly records?: number;
+  /** FIFO: required. Standard queues: the tenant, for fair queues. 1-128 letters, digits and ASCII punctuation. */
+  readonly groupId?: string;
+  /** FIFO only; same characters. */
+  readonly deduplicationId?: string;
+  /** The AWSTraceHeader system attribute. */
+  readonly traceHeader?: string;
 }
 
 export interface SentMessage {
   readonly messageId: string;
+  /** FIFO only: 20 digits, rising within a group. */
+  readonly sequenceNumber?: string;
+}
+
+/** An entry that was refused while others of its batch went through. `code` as in SQS's batch answers. */
+export interface EntryFailure {
+  readonly error: { readonly code: string; readonly message: string };
 }
 
 export interface Message {
@@ -71,7 +133,17 @@ export interface Message {
   readonly sentAt: number;
   readonly firstReceivedAt: number;
   readonly receiveCount: number;
-  /** Read lazily from the store; the same bytes as sent (a claim check is followed). Throws after the message is gone. */
+  readonly groupId?: string;
+  /** FIFO only. In a FIFO dead-letter queue the message's own id. */
+  readonly deduplicationId?: string;
+  readonly sequenceNumber?: string;
+  readonly traceHeader?: string;
+  /** The queue it came from, once it has been moved to a dead-letter queue. */
+  readonly deadLetterSource?: string;
+  /**
+   * The same bytes as sent. A short body came with the message; a longer one is read from the store when it is asked
+   * for (a claim check is followed), and RecordError MESSAGE_GONE says that the message is gone by then.
+   */
   body(): Buffer;
 }
 
@@ -88,6 +160,8 @@ export interface ReceiveRequest {
   readonly visibilityTimeoutMs?: number;
   /** Long poll, 0-20000; default the queue's ReceiveMessageWaitTimeSeconds. */
   readonly waitTimeMs?: number;
+  /** FIFO only (ReceiveRequestAttemptId): the same id within 5 minutes gives the same messages and handles again. */
+  readonly attemptId?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -95,6 +169,38 @@ export interface BatchOutcome {
   readonly receiptHandle: string;
   /** Undefined: done. */
   readonly error?: { readonly code: string; readonly message: string };
+}
+
+/** SQS's protection against creating a queue within 60 s of its deletion and against purging twice within 60 s. */
+export interface Cooldown {
+  /** Default false: the flows' own queues know none. */
+  readonly cooldown?: boolean;
+}
+
+/** A dead-letter redrive under way or finished (SQS: message move task). */
+export interface MoveTask {
+  readonly taskId: string;
+  readonly source: string;
+  /** Undefined: every message goes back to the queue it came from. */
+  readonly destination: string | undefined;
+  /** 1-500 messages a second; undefined: as fast as it goes. */
+  readonly maxPerSecond: number | undefined;
+  readonly status: "RUNNING" | "COMPLETED" | "CANCELLING" | "CANCELLED" | "FAILED";
+  /** Epoch ms. */
+  readonly startedAt: number;
+  readonly moved: number;
+  /** As counted at the start. */
+  readonly toMove: number;
+  /** SQS's code for what stopped a FAILED one: `AWS.SimpleQueueService.NonExistentQueue`. */
+  readonly failureReason?: string;
+}
+
+export interface OpenBody {
+  readonly bytes: number;
+  /** Epoch ms of the send. */
+  readonly sentAt: number;
+  /** Fails with ENOENT when the message went in the meantime. */
+  read(): Readable;
 }
 
 /** Operations that take part in an Environment transaction. All synchronous; all or nothing. */
@@ -108,16 +214,42 @@ export interface QueuesTx {
 }
 
 export interface Queues {
-  /** Same attributes or none: returns; different ones: ConfigError QueueNameExists. Name: 1-80 of A-Z a-z 0-9 _ -. */
-  createQueue(name: string, attributes?: Partial<QueueAttributes>): Promise<void>;
-  setQueueAttributes(name: string, attributes: Partial<QueueAttributes>): Promise<void>;
+  /**
+   * Same attributes or none: returns; different ones: ConfigError QueueNameExists; QueueDeletedRecently within the
+   * cooldown. Name: 1-80 of A-Z a-z 0-9 _ -, a FIFO queue's ending in `.fifo`.
+   */
+  createQueue(name: string, attributes?: Partial<QueueAttributes>, options?: Cooldown): Promise<void>;
+  setQueueAttributes(name: string, attributes: QueueAttributeChanges): Promise<void>;
+  queueInfo(name: string): QueueInfo;
   getQueueAttributes(name: string): QueueAttributes;
   listQueues(prefix?: string): string[];
   hasQueue(name: string): boolean;
   /** Messages and all. */
   deleteQueue(name: string): Promise<void>;
-  purgeQueue(name: string): Promise<number>;
+  /** PurgeQueueInProgress within the cooldown. Returns how many messages went. */
+  purgeQueue(name: string, options?: Cooldown): Promise<number>;
   depth(name: string): QueueDepth;
+  /** At most 50; keys of 1-128, values of 0-256 characters, no `aws:` prefix. */
+  tagQueue(name: string, tags: Readonly<Record<string, string>>): Promise<void>;
+  /** Unknown keys are harmless. */
+  untagQueue(name: string, keys: readonly string[]): Promise<void>;
+  listQueueTags(name: string): Readonly<Record<string, string>>;
+
+  /** Queues whose RedrivePolicy names this one. */
+  listDeadLetterSourceQueues(name: string): string[];
+  /**
+   * Moves the messages of a dead-letter queue, in the background and across restarts; each becomes a new message.
+   * Returns the task's id. ConfigError ResourceNotFoundException, InvalidParameterValue.
+   */
+  startMessageMoveTask(request: {
+    readonly source: string;
+    readonly destination?: string;
+    readonly maxPerSecond?: number;
+  }): Promise<string>;
+  /** Newest first; at most `limit` (1-10). */
+  listMessageMoveTasks(source: string, limit: number): MoveTask[];
+  /** Returns how many had been moved. ConfigError ResourceNotFoundException for a task that is not running. */
+  cancelMessageMoveTask(taskId: string): Promise<number>;
 
   /**
    * Makes a body of up to 2 GB ready to be sent: up to 262144 bytes stay in the message, a longer one is written to a
@@ -130,6 +262,8 @@ export interface Queues {
 
   /** 1 to 10 entries, all or nothing. */
   send(queue: string, entries: readonly SendEntry[]): Promise<SentMessage[]>;
+  /** The same for each entry alone, as SendMessageBatch does; whatever concerns the whole request is thrown. */
+  sendEach(queue: string, entries: readonly SendEntry[]): Promise<(SentMessage | EntryFailure)[]>;
   receive(queue: string, request: ReceiveRequest): Promise<Message[]>;
   delete(queue: string, receiptHandles: readonly string[]): Promise<BatchOutcome[]>;
   changeVisibility(
@@ -139,7 +273,9 @@ export interface Queues {
 
   /** Takes these very messages in flight, whatever their state, without counting a receive: an open load resumes with them. Missing ids are left out. */
   claim(queue: string, messageIds: readonly string[], visibilityTimeoutMs: number): Promise<Message[]>;
-  /** Oldest first, starting behind `after`; at most `limit`. */
+  /** Oldest first, starting behind `after`; at most `limit`. In a FIFO dead-letter queue `after` must still be there. */
   peek(queue: string, options: { readonly limit: number; readonly after?: string }): PeekedMessage[];
   get(queue: string, messageId: string): PeekedMessage | undefined;
+  /** A body as a stream, for those of gigabytes; undefined when the message is gone. */
+  openBody(queue: string, messageId: string): OpenBody | undefined;
 }

@@ -1,6 +1,8 @@
 import type { ZodType } from "zod";
+import type { BucketSpec, RequestBudget } from "./budget.js";
 import type { Clock, Random } from "./clock.js";
 import type { Filter } from "./filter.js";
+import type { OAuthSpec, TokenKeeper } from "./oauth.js";
 import type { Field, SourceRecord, Value } from "./record.js";
 import type { Secret } from "./secrets.js";
 
@@ -18,6 +20,10 @@ export interface SourceSpec {
   readonly streams: readonly string[] | "dynamic";
   /** The environment's part that docs print: API version, limits. */
   readonly limits?: string;
+  /** Limits on requests that are shared by everything that uses an account. A forecast counts against the first. */
+  readonly buckets?: readonly BucketSpec[];
+  /** For accounts that people sign in to by `sluice connect`. */
+  readonly oauth?: OAuthSpec;
 }
 
 export interface StreamInfo {
@@ -78,9 +84,29 @@ export interface ReadRequest {
   readonly signal: AbortSignal;
 }
 
+/** Why a record cannot be taken although it was read. */
+export interface RefusedRecord {
+  /** `duplicate key on Name`. */
+  readonly rule: string;
+  /** One sentence: what is wrong, and what to do. */
+  readonly reason: string;
+  /** The record as the source wrote it, JSON; undefined where only the parsed one is left. */
+  readonly text?: string;
+  /**
+   * Fields at the top of the record whose values are in doubt. Where the key or the cursor field is among them the record can
+   * neither be recognised nor give a place to go on from.
+   */
+  readonly doubtful: readonly string[];
+}
+
 /** Records moving together. */
 export interface Page {
   readonly records: readonly SourceRecord[];
+  /**
+   * Those of `records` that are to be rejected before filter and map, by their very objects: `errors.onReject` decides
+   * what becomes of them. They count as fetched like all others.
+   */
+  readonly refused?: ReadonlyMap<SourceRecord, RefusedRecord>;
   /** Holds once `records` and all earlier pages' records are safely stored. JSON. */
   readonly cursor: Value;
   /** Size of the page on the wire after unpacking, bytes. */
@@ -106,6 +132,10 @@ export interface ReadPlan {
   /** Forecast; null where the source cannot say. */
   readonly records: number | null;
   readonly apiCalls: number | null;
+  /** Where calls count against other buckets than the spec's first: how many against which. */
+  readonly calls?: Readonly<Record<string, number>>;
+  /** At least so long by the limits of the API, milliseconds; null or absent where the source cannot say. */
+  readonly durationMs?: number | null;
 }
 
 export interface CheckReport {
@@ -145,11 +175,15 @@ export interface ConnectorContext {
   readonly projectDir?: string;
   /** A folder of this connection for temporary files; emptied at start. */
   readonly tmpDir: string;
+  /** For the HTTP client: what keeps within the spec's `buckets`. Absent: nothing does. */
+  readonly budget?: RequestBudget;
   /** A wait worth showing: rate limits, backoff. */
   onWait?(wait: { readonly reason: string; readonly ms: number }): void;
+  /** Keeps the tokens of connections that refresh theirs. Absent: nothing outlives this connection. */
+  readonly tokens?: TokenKeeper;
   /**
-   * The account has put a new refresh token in place of the configured one, which is dead from now on. Resolve only
-   * when it is stored: the access token that came with it is not used before.
+   * Where there is no `tokens`: the account has put a new refresh token in place of the configured one, which is dead from
+   * now on. Resolve only when it is stored: the access token that came with it is not used before.
    */
   onTokenRotated?(token: Secret): Promise<void>;
 }

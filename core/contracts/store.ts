@@ -20,6 +20,8 @@ export interface RunError {
   readonly message: string;
   readonly place?: string;
   readonly fix?: string;
+  /** ISO text: the run is parked, since a limit of hours is used up; there is no use in running before. */
+  readonly retryAt?: string;
 }
 
 /** The history of one execution of a flow. Never deleted by a run. */
@@ -111,6 +113,31 @@ export interface Lease {
   readonly expiresAt: number;
 }
 
+/** What an alarm of `buffer.alarms` watches: messages, records or bytes held, age of the oldest message, dead letters. */
+export const ALARM_METRICS = ["messages", "records", "bytes", "oldest", "deadLetters"] as const;
+export type AlarmMetric = (typeof ALARM_METRICS)[number];
+
+/** A move of an alarm between its states. */
+export interface AlarmChange {
+  readonly state: "ok" | "firing";
+  /** ISO text. */
+  readonly at: string;
+  /** As measured then, in the threshold's unit; null: the alarm or its queue is gone. */
+  readonly value: number | null;
+}
+
+/** What is remembered of one threshold on one queue; there is none for an alarm that has never fired. */
+export interface AlarmState {
+  /** Of its queue, metric and threshold: a changed threshold is another alarm. */
+  readonly id: string;
+  readonly queue: string;
+  readonly metric: AlarmMetric;
+  /** Messages, records, bytes; milliseconds for `oldest`. */
+  readonly threshold: number;
+  /** Oldest first, never empty; a bounded number of the newest. The last one is the present state. */
+  readonly changes: readonly AlarmChange[];
+}
+
 /** Reads see the last committed state, of every process on the data directory. */
 export interface Store {
   checkpoint(flow: string): Checkpoint | undefined;
@@ -121,6 +148,8 @@ export interface Store {
   unfinishedRuns(flow: string): RunState[];
   openLoads(flow: string): LoadState[];
   lease(name: string): Lease | undefined;
+  /** By id. */
+  alarms(): AlarmState[];
   /** Small values under a name: tokens, sink states. */
   get(key: string): Value | undefined;
 }
@@ -143,6 +172,9 @@ export interface StoreTx {
   lease(name: string): Lease | undefined;
   putLease(lease: Lease): void;
   deleteLease(name: string): void;
+  alarms(): AlarmState[];
+  putAlarm(alarm: AlarmState): void;
+  deleteAlarm(id: string): void;
   get(key: string): Value | undefined;
   put(key: string, value: Value): void;
   delete(key: string): void;

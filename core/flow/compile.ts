@@ -6,10 +6,10 @@ import { compileFilter, FALSE, type Test, UNKNOWN } from "./filter.js";
 import { compileConstant, compileField, compileStar, type MapInput, type Target } from "./map.js";
 import { didYouMean, nearestName } from "./nearest.js";
 import { type Place, problemAt, problemsError } from "./problem.js";
+import { recordWriter } from "./record-writer.js";
 import { type Check, compileKey, compileRule } from "./rules.js";
 import { SourceFields } from "./source-value.js";
 import { type MapStep, type Named, type Steps, sourcePaths, stepsOf } from "./steps.js";
-import { recordWriter } from "./stringify.js";
 import type { CompileInput, Flow, Outcome, Plan, Problem } from "./types.js";
 
 /** Names that Sluice adds itself (ORDER_COLUMN). */
@@ -210,6 +210,7 @@ export function compileFlow(input: CompileInput): Plan {
   const names = targets.map((target) => target.field.name);
   const gets = targets.map((target) => target.get);
   const width = targets.length;
+  const columns = targets.map(({ field: { name, type }, hidden }) => ({ name, type, hidden }));
   const template: SourceRecord = Object.fromEntries(names.map((name) => [name, null]));
   const filtered: Outcome = { kind: "filtered" };
   const mapped: { kind: "mapped"; record: SourceRecord } = { kind: "mapped", record: {} };
@@ -237,6 +238,6 @@ export function compileFlow(input: CompileInput): Plan {
       mapped.record = out;
       return mapped;
     },
-    stringify: recordWriter(schema.fields),
+    stringify: recordWriter(columns, input.flow.errors.onReject),
   };
 }

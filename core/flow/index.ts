@@ -7,6 +7,6 @@ export { connectorsPage, type Example, flowsPage } from "./pages.js";
 export { formatProblem } from "./problem.js";
 export { connectorReference, flowReference } from "./reference.js";
 export { sourceNames, sourcePaths } from "./steps.js";
-export { recordJson } from "./stringify.js";
+export { recordJson, recordLine } from "./stringify.js";
 export * from "./types.js";
 export { YamlFile } from "./yaml-file.js";

@@ -137,10 +137,13 @@ function titled(title: string, schema: JsonObject): JsonObject {
 export function projectJsonSchema(connectors: Connectors): JsonObject {
   const schema = jsonSchemaOf(projectFile);
   const connections = property(schema, "properties", "connections");
+  const budget = property(connections, "additionalProperties", "properties", "budget");
   connections.additionalProperties = {
     type: "object",
     required: ["connector"],
     oneOf: [...connectors.sources.values(), ...connectors.sinks.values()].map(({ spec }) => {
+      // Only a source has limits to keep to.
+      const shared: JsonObject = connectors.sources.has(spec.name) ? { budget } : {};
       const config = jsonSchemaOf(spec.configSchema);
       return {
         ...config,
@@ -148,6 +151,7 @@ export function projectJsonSchema(connectors: Connectors): JsonObject {
         properties: {
           connector: { const: spec.name, description: spec.title },
           ...property(config, "properties"),
+          ...shared,
         },
         required: ["connector", ...(Array.isArray(config.required) ? config.required : [])],
       };

@@ -49,10 +49,11 @@ opened and may be shown. \`$\${\` is a plain \`\${\`.
 ## What the steps mean
 
 A record goes through \`filter\`, \`map\` and \`validate\`, in this order. It ends up mapped, filtered (left out) or rejected.
-A rejected record is dead-lettered, dropped, or ends the run, as \`errors.onReject\` or the rule's \`onFail\` says; its reason
-names the rule and the value. Values of fields that the flow masks or hashes never appear in reasons.
-\`errors.maxRejected\` sets how many may be rejected before the run fails with exit code 4 (unset: any number); everything else is
-loaded either way.
+One that holds a key twice, at its top or further inside, is rejected before all that, since only the source knows which value
+holds; its dead letter is the record as the source wrote it. A rejected record is dead-lettered, dropped, or ends the run, as
+\`errors.onReject\` or the rule's \`onFail\` says; its reason names the rule and the value. Values of fields that the flow masks or
+hashes never appear in reasons. \`errors.maxRejected\` sets how many may be rejected before the run fails with exit code 4
+(unset: any number); everything else is loaded either way.
 
 **Null and missing.** A missing field is null. Null makes \`notEquals\`, \`notIn\`, \`notContains\` and \`isNull\` true and every other
 condition false; there is no third answer. Every mapped field stands in every record, as null where it has no value.
@@ -84,9 +85,10 @@ Years are 0001 to 9999; days and times that do not exist (2026-02-30, 24:00) are
 **Lists and objects** are json. They are kept as they are, may be filtered by path, and become JSON text in a text. More than
 ${MAX_DEPTH} levels are rejected.
 
-**Characters** are Unicode code points: \`truncate\`, \`mask\` and \`maxLength\` never count or cut half of one. A lone surrogate, which
-UTF-8 cannot hold, is written as U+FFFD. Masking and hashing anything but text works on its text: \`12.5\`, \`true\`, \`{"a":1}\`.
-Texts are compared by code point, upper and lower case differ.
+**Characters** are Unicode code points: \`truncate\`, \`mask\` and \`maxLength\` never count or cut half of one. A record with a lone
+surrogate in a mapped field, which UTF-8 cannot hold, is rejected and never mended; in a field that is not mapped it does not
+matter, and in the JSON text of a list or object it stands as its escape (\`\\ud83d\`). Masking and hashing anything but text
+works on its text: \`12.5\`, \`true\`, \`{"a":1}\`. Texts are compared by code point, upper and lower case differ.
 
 **Names.** A flow's fields are spelt as the source spells them. Two mapped fields may not differ only in case, and none may begin with
 \`_sluice_\`. \`"*"\` stands first; a later entry for the same name takes over its place in the order of columns.`;
@@ -95,7 +97,11 @@ const CONNECTORS = `# Connectors
 
 One folder or file per outside system. A source reads, a sink writes; the line in \`index.ts\` is what makes a connector known to
 flows, \`sluice validate\`, the editor schema and this page. Every text may hold \`\${env:NAME}\` or \`\${file:path}\`; keys of type
-_secret_ are redacted wherever they would be shown. Durations read \`10s\`, \`5m\`, \`1h\`, \`7d\`; sizes \`128MB\` or \`128MiB\`.`;
+_secret_ are redacted wherever they would be shown. Durations read \`10s\`, \`5m\`, \`1h\`, \`7d\`; sizes \`128MB\` or \`128MiB\`.
+
+Every source connection may have a \`budget\`, such as \`budget: { reserve: 20% }\`: the share of each limit of its account that is left to
+other applications. A request that the budget has nothing left for waits; where that would take more than 15 minutes, as with
+a daily limit, the run is parked: it ends with the time to come back, and the next one goes on where it stopped.`;
 
 /** A flow file of the folder, for the table of examples. */
 export interface Example {

@@ -1,11 +1,11 @@
 /** sluice.yaml: the connections by their connectors' schemas, and the settings of buffer and data directory. */
-import { ExactNumber, Secret } from "../contracts/index.js";
+import { ALARM_METRICS, ExactNumber, Secret } from "../contracts/index.js";
 import { parseAt } from "./issue.js";
 import { didYouMean } from "./nearest.js";
 import { problemAt } from "./problem.js";
-import { projectFile } from "./schema/project-file.js";
+import { budget as budgetSchema, type ProjectFile, projectFile } from "./schema/project-file.js";
 import { nameMessage, namePattern } from "./schema/words.js";
-import type { BufferSettings, ConnectionConfig, Connectors, Problem } from "./types.js";
+import type { AlarmRule, BufferSettings, ConnectionConfig, Connectors, Problem } from "./types.js";
 import type { YamlFile } from "./yaml-file.js";
 
 export interface ProjectSettings {
@@ -25,8 +25,6 @@ function refuseUnsupported(file: YamlFile, problems: Problem[]): void {
     problems.push(problemAt(file.valuePlace(path), "FLOW_UNSUPPORTED", message));
   if (file.at(["buffer", "type"]) === "sqs")
     refuse(["buffer", "type"], "buffer.type sqs is not supported yet in this version: use durable");
-  if (file.has(["buffer", "alarms"]))
-    refuse(["buffer", "alarms"], "buffer.alarms is not supported yet in this version: remove it");
   if (file.at(["store", "type"]) === "postgres")
     refuse(["store", "type"], "store.type postgres is not supported yet in this version: use durable");
 }
@@ -47,7 +45,7 @@ function readConnection(
   }
   if (typeof entry !== "object" || entry === null || Array.isArray(entry)) return undefined;
   if (entry instanceof Secret || entry instanceof ExactNumber) return undefined;
-  const { connector: written, ...config } = entry;
+  const { connector: written, budget, ...config } = entry;
   const connector = written instanceof Secret ? written.open() : written;
   // A missing or misshapen name has been reported with the shape of the file.
   if (typeof connector !== "string") return undefined;
@@ -66,10 +64,33 @@ function readConnection(
     return undefined;
   }
   const before = problems.length;
+  if (budget !== undefined && source === undefined) {
+    const message = `expected no budget: ${connector} is a sink, budgets are for sources`;
+    problems.push(problemAt(file.keyPlace([...path, "budget"]), "CONNECTION_BUDGET", message));
+  }
+  // A budget of another shape has been reported with the shape of the file.
+  const rule = budget === undefined ? undefined : budgetSchema.safeParse(budget).data;
   parseAt(schema, config, file, path, problems);
   if (problems.length > before) return undefined;
   // The connector parses it again, into its own types: what it gets is what the user wrote.
-  return { name, connector, config, role: source === undefined ? "sink" : "source" };
+  return {
+    name,
+    connector,
+    config,
+    role: source === undefined ? "sink" : "source",
+    ...(rule === undefined ? {} : { budget: rule }),
+  };
+}
+
+function alarmRules({ buffer }: ProjectFile, file: YamlFile): AlarmRule[] {
+  return buffer.alarms.map((entry, index) => ({
+    queue: entry.queue,
+    thresholds: ALARM_METRICS.flatMap((metric) => {
+      const threshold = entry[metric];
+      return threshold === undefined ? [] : [{ metric, threshold }];
+    }),
+    place: `${file.name}:${file.keyPlace(["buffer", "alarms", index]).line}`,
+  }));
 }
 
 /** Undefined: the file cannot be used at all. What is wrong is added to `problems`. */
@@ -97,11 +118,13 @@ export function readProject(file: YamlFile, connectors: Connectors, problems: Pr
     flows: settings.flows,
     buffer: {
       type: buffer.type,
+      sync: buffer.sync,
       visibilityTimeoutMs: buffer.visibilityTimeout,
       maxReceiveCount: buffer.maxReceiveCount,
       retentionMs: buffer.retention,
       messageBytes: buffer.messageSize,
       highWaterBytes: buffer.highWater,
+      alarms: parsed === undefined ? undefined : alarmRules(parsed, file),
     },
     connections,
     broken: file.value === undefined ? undefined : broken,

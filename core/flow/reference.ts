@@ -1,4 +1,5 @@
 /** Reference pages out of the schemas: one table per object, one row per key. */
+import type { SourceSpec } from "../contracts/index.js";
 import { isObject, type Json, type JsonObject, jsonSchemaOf } from "./json-schema.js";
 import { markdownTable } from "./markdown.js";
 import { flowFile } from "./schema/flow-file.js";
@@ -117,6 +118,15 @@ function tables(schema: Parameters<typeof jsonSchemaOf>[0], level: number): stri
 const names = (connectors: Iterable<string>): string =>
   [...connectors].map((name) => `\`${name}\``).join(", ");
 
+/** The limits that are kept to, in words. */
+function bucketsText({ buckets }: SourceSpec): string | undefined {
+  if (buckets === undefined) return undefined;
+  const list = buckets.map(({ title, limit }) =>
+    limit === undefined ? title : `${limit.toLocaleString("en-US")} ${title}`,
+  );
+  return `Kept to by all runs of the data directory together, less the \`budget.reserve\` of the connection: ${list.join(", ")}.`;
+}
+
 /** The keys of flow files and of sluice.yaml, for flows/README.md. */
 export function flowReference(connectors: Connectors): string {
   return [
@@ -139,6 +149,8 @@ export function connectorReference(connectors: Connectors): string {
         : spec.streams.map((name) => `\`${name}\``).join(", ");
     parts.push(`### ${spec.title} (\`connector: ${spec.name}\`)`, spec.description);
     if (spec.limits !== undefined) parts.push(`Limits: ${spec.limits.replace(/\.$/, "")}.`);
+    const buckets = bucketsText(spec);
+    if (buckets !== undefined) parts.push(buckets);
     parts.push(`Streams: ${streams}.`);
     parts.push(`#### ${spec.title}: connection in sluice.yaml`, tables(spec.configSchema, 5));
     parts.push(`#### ${spec.title}: \`source.options\` of a flow`, tables(spec.optionsSchema, 5));

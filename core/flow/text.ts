@@ -37,7 +37,7 @@ export function maskText(text: string, mask: Mask): string {
   return text.slice(0, indexAfter(text, length - count)) + "*".repeat(count);
 }
 
-/** Lone surrogates, which no UTF-8 file can hold, become U+FFFD. */
+/** Lone surrogates, which no UTF-8 file can hold, become U+FFFD: for reasons and messages, never for data. */
 export function wellFormed(text: string): string {
   return text.replaceAll(/\p{Surrogate}/gu, "\uFFFD");
 }

@@ -1,5 +1,5 @@
 import type { Filter } from "../contracts/filter.js";
-import type { SinkConnector, SourceConnector, WriteMode } from "../contracts/index.js";
+import type { AlarmMetric, SinkConnector, SourceConnector, WriteMode } from "../contracts/index.js";
 import type { Field, Schema, SourceRecord } from "../contracts/record.js";
 import type { Secret } from "../contracts/secrets.js";
 
@@ -31,13 +31,33 @@ export type ConfigValue =
 export interface ConnectionConfig {
   readonly name: string;
   readonly connector: string;
-  /** The entry without `connector`, secrets resolved; the connector's configSchema accepts it. */
+  /** The entry without `connector` and `budget`, secrets resolved; the connector's configSchema accepts it. */
   readonly config: unknown;
   readonly role: "source" | "sink";
+  /** How much of the account's limits may be used. */
+  readonly budget?: ConnectionBudgetRule;
+}
+
+/** `budget` of a connection. */
+export interface ConnectionBudgetRule {
+  /** Share (0 to 1) of every limit that is left to other applications. */
+  readonly reserve: number;
+}
+
+/** An entry of `buffer.alarms`. */
+export interface AlarmRule {
+  /** Pattern of queue names: `*` stands for any characters, `?` for one. */
+  readonly queue: string;
+  /** At least one; the alarm fires at the threshold and above. Milliseconds for `oldest`. */
+  readonly thresholds: readonly { readonly metric: AlarmMetric; readonly threshold: number }[];
+  /** File and line of the entry. */
+  readonly place: string;
 }
 
 export interface BufferSettings {
   readonly type: "durable" | "memory" | "sqs";
+  /** Whether a transaction ends with fsync. */
+  readonly sync: "commit" | "none";
   readonly visibilityTimeoutMs: number;
   readonly maxReceiveCount: number;
   readonly retentionMs: number;
@@ -45,6 +65,8 @@ export interface BufferSettings {
   readonly messageBytes: number;
   /** Extraction pauses while a sink queue holds more bytes than this. */
   readonly highWaterBytes: number;
+  /** Undefined: sluice.yaml cannot be read as a whole, so nobody knows them. */
+  readonly alarms: readonly AlarmRule[] | undefined;
 }
 
 export interface Project {
@@ -118,7 +140,8 @@ export interface Flow {
 
 /** Why a record was rejected. Travels with the dead letter. */
 export interface Rejection {
-  readonly stage: "filter" | "map" | "validate";
+  /** `source`: refused as it was read (Page.refused). */
+  readonly stage: "source" | "filter" | "map" | "validate";
   /** `notNegative on amount`, `type integer on employees`. */
   readonly rule: string;
   /** One sentence with the offending value (masked where the flow masks or hashes the field). */
@@ -140,8 +163,11 @@ export interface Plan {
   readonly schema: Schema;
   /** Filter, map, validate one record. Pure; never throws for any input record. Hot path: reuses outcome objects. */
   process(record: SourceRecord): Outcome;
-  /** One line of JSON without line end; ExactNumbers as bare digits; lone surrogates replaced by U+FFFD. Hot path. */
-  stringify(record: SourceRecord): string;
+  /**
+   * One line of JSON without line end; ExactNumbers as bare digits. A record that holds a lone surrogate, in whatever field,
+   * is rejected instead: only here are all its texts looked at. Hot path.
+   */
+  stringify(record: SourceRecord): string | Rejection;
   /** Short stable fingerprint of the mapped schema. */
   readonly schemaId: string;
 }

@@ -15,6 +15,8 @@ export interface Authenticator {
   credentials(signal?: AbortSignal): Promise<Credentials>;
   /** New credentials in place of `refused`. Callers that come together share one renewal. */
   renew(refused: Credentials, signal?: AbortSignal): Promise<Credentials>;
+  /** Resolves when no token request is under way: its client must not be closed before, the answer would be lost. */
+  settled?(): Promise<void>;
 }
 
 /**

@@ -1,5 +1,6 @@
 import {
   AuthError,
+  type BudgetTicket,
   type Clock,
   ConfigError,
   type ErrorDetails,
@@ -10,6 +11,7 @@ import {
   type Random,
   RateLimitError,
   RecordError,
+  type RequestBudget,
   type Secret,
   type SluiceError,
   TransientError,
@@ -31,6 +33,10 @@ export interface HttpClientOptions {
   readonly log: Log;
   /** Told of every pause before it begins. */
   readonly onWait?: (wait: { readonly reason: string; readonly ms: number }) => void;
+  /** ConnectorContext.budget. Undefined: requests are held back only when the other side refuses them. */
+  readonly budget?: RequestBudget | undefined;
+  /** Limits that a request counts against where it names none itself. Default: none. */
+  readonly buckets?: readonly string[];
   /** Rows of the connector, before the shared ones. */
   readonly statusTable?: readonly StatusRow[];
   readonly auth?: Authenticator;
@@ -44,7 +50,7 @@ export interface HttpClientOptions {
   readonly maxBodyBytes?: number;
   /** Tries of a request in all. Default 5. */
   readonly maxAttempts?: number;
-  /** All rate-limit waits of one request together. Default 900,000; a longer one ends the run (scope `park`). */
+  /** All rate-limit waits of one request together. Default LONGEST_LIMIT_WAIT_MS; a longer one ends the run (scope `park`). */
   readonly maxLimitWaitMs?: number;
   readonly userAgent?: string;
   /** Sees every answer, refused ones included: usage headers. */
@@ -65,6 +71,7 @@ export interface ManagedHttpClient extends HttpClient {
  *   sending --2xx, accept--> done
  *           --refused 401--> renewing --once--> sending            (then AuthError)
  *           --rate limit---> waiting (no attempt spent, bounded in total) --> sending   (hours: RateLimitError park)
+ *   sending waits for the budget first, each time: no attempt spent                     (hours: RateLimitError park)
  *           --transient----> backing off (one attempt spent) --> sending                (spent: TransientError)
  *           --anything else> the error of its row
  *
@@ -73,6 +80,9 @@ export interface ManagedHttpClient extends HttpClient {
 export function createHttpClient(options: HttpClientOptions): ManagedHttpClient {
   return new Client(options);
 }
+
+/** A run waits so long for a limit, and is parked for more. */
+export const LONGEST_LIMIT_WAIT_MS = 900_000;
 
 const MAX_REDIRECTS = 5;
 
@@ -90,6 +100,8 @@ interface Refusal {
   readonly unsent: boolean;
   readonly maxAttempts?: number;
   readonly retryAfterMs?: number | undefined;
+  /** Of a rate limit: whose. */
+  readonly bucket?: string | undefined;
   /** Credentials that a renewal may help. */
   readonly renew?: Credentials;
 }
@@ -106,7 +118,7 @@ class Client implements ManagedHttpClient {
     this.#options = options;
     this.#redaction = createRedaction(options.secrets);
     this.#maxAttempts = options.maxAttempts ?? 5;
-    this.#maxLimitWaitMs = options.maxLimitWaitMs ?? 900_000;
+    this.#maxLimitWaitMs = options.maxLimitWaitMs ?? LONGEST_LIMIT_WAIT_MS;
     this.#exchange = createExchange({
       clock: options.clock,
       redaction: this.#redaction,
@@ -144,8 +156,12 @@ class Client implements ManagedHttpClient {
       return;
     }
     if (error instanceof RateLimitError) {
-      if (error.scope === "park") throw error;
+      if (error.scope === "park") {
+        const ms = this.#closeBucket(request, refusal, error.retryAfterMs);
+        throw ms === undefined ? error : parked(error, ms);
+      }
       const ms = error.retryAfterMs ?? limitPauseMs(progress.limitWaits, random);
+      this.#closeBucket(request, refusal, ms);
       if (progress.limitWaitedMs + ms > this.#maxLimitWaitMs) throw parked(error, ms);
       progress.limitWaits++;
       progress.limitWaitedMs += ms;
@@ -158,6 +174,29 @@ class Client implements ManagedHttpClient {
     if (ms > this.#maxLimitWaitMs) throw spent(error);
     progress.attempt++;
     await this.#pause(request, error, ms);
+  }
+
+  /** Nobody on this machine sends what would be refused as well. Returns how long it stays closed. */
+  #closeBucket(request: HttpRequest, { bucket }: Refusal, ms: number | undefined): number | undefined {
+    const name = bucket ?? this.#buckets(request)[0];
+    return name === undefined ? undefined : this.#options.budget?.refused(name, ms);
+  }
+
+  #buckets(request: HttpRequest): readonly string[] {
+    return request.buckets ?? this.#options.buckets ?? [];
+  }
+
+  /** Waits until the budget lets the request through. */
+  #ticket(request: HttpRequest): Promise<BudgetTicket> | undefined {
+    const { budget, connection, log, onWait } = this.#options;
+    return budget?.take(this.#buckets(request), {
+      signal: request.signal,
+      longestWaitMs: this.#maxLimitWaitMs,
+      onWait: (wait) => {
+        log.info(`waiting ${wait.ms} ms: ${wait.reason}`, { connection });
+        onWait?.(wait);
+      },
+    });
   }
 
   async #pause(request: HttpRequest, error: SluiceError, ms: number): Promise<void> {
@@ -192,22 +231,29 @@ class Client implements ManagedHttpClient {
   ): Promise<Incoming | Lost> {
     const { clock, log, onAnswer, userAgent } = this.#options;
     const place = this.#place(request, url);
+    const ticket = await this.#ticket(request);
     this.#calls++;
     const started = clock.monotonicMs();
-    const incoming = await this.#exchange.send({
-      method: request.method,
-      url,
-      headers: {
-        accept: "application/json",
-        "accept-encoding": packs(url) ? "gzip" : "identity",
-        "user-agent": userAgent ?? "sluice",
-        ...request.headers,
-        ...credentials?.headers,
-      },
-      body: request.body,
-      signal: request.signal,
-      place,
-    });
+    let incoming: Incoming | Lost | undefined;
+    try {
+      incoming = await this.#exchange.send({
+        method: request.method,
+        url,
+        headers: {
+          accept: "application/json",
+          "accept-encoding": packs(url) ? "gzip" : "identity",
+          "user-agent": userAgent ?? "sluice",
+          ...request.headers,
+          ...credentials?.headers,
+        },
+        body: request.body,
+        signal: request.signal,
+        place,
+      });
+    } finally {
+      // A cancelled one too may have been counted.
+      ticket?.answered(incoming !== undefined && "headers" in incoming ? incoming.headers : undefined);
+    }
     const ms = Math.round(clock.monotonicMs() - started);
     if ("error" in incoming) {
       log.debug("no answer", { place, code: incoming.error.code, ms });
@@ -274,6 +320,7 @@ class Client implements ManagedHttpClient {
             ...(wait === undefined ? {} : { retryAfterMs: wait }),
           }),
           unsent: true,
+          bucket: row.bucket,
         };
       case "transient":
         return {

@@ -1,5 +1,12 @@
 export * from "./authenticator.js";
+export * from "./authorization-code.js";
+export * from "./budget.js";
+export { ledgerKey } from "./budget-bucket.js";
+export * from "./budget-headers.js";
+export { type BudgetForecast, type BudgetView, forecastBudget, viewBudget } from "./budget-view.js";
 export * from "./client.js";
+export { carryRefused } from "./duplicates.js";
 export * from "./flight.js";
+export * from "./grant.js";
 export { parseJson } from "./json.js";
 export * from "./status.js";

@@ -27,7 +27,8 @@ export function decodeUtf8(body: Buffer): string {
 
 /**
  * Parses JSON without losing digits: a number that a double cannot hold becomes an ExactNumber, everything else is
- * what JSON.parse gives (the last of duplicate keys wins, lone surrogates stay). Throws SyntaxError or InvalidUtf8.
+ * what JSON.parse gives (the last of duplicate keys wins, lone surrogates stay; refusedRecords finds the records whose
+ * keys are in doubt). Throws SyntaxError or InvalidUtf8.
  *
  * Nearly every page holds no such number, and then this is JSON.parse plus a look at one byte in sixteen.
  */
@@ -140,7 +141,7 @@ function markInexact(text: string, mark: string): string {
 }
 
 /** Position behind the closing quote of the string that opens at `open`. */
-function stringEnd(text: string, open: number): number {
+export function stringEnd(text: string, open: number): number {
   for (let from = open + 1; ; ) {
     const quote = text.indexOf('"', from);
     if (quote < 0) return text.length;

@@ -1,4 +1,11 @@
-import { type HttpRequest, type HttpResponse, TransientError } from "../contracts/index.js";
+import {
+  type HttpRequest,
+  type HttpResponse,
+  type RefusedRecord,
+  type SourceRecord,
+  TransientError,
+} from "../contracts/index.js";
+import { refusedRecords } from "./duplicates.js";
 import type { Incoming } from "./exchange.js";
 import { decodeUtf8, InvalidUtf8, parseJson } from "./json.js";
 import { plainCause, type Redaction } from "./redaction.js";
@@ -11,7 +18,8 @@ export class Response implements HttpResponse {
   readonly #request: HttpRequest;
   readonly #place: string;
   readonly #redaction: Redaction;
-  #parsed: { readonly value: unknown } | undefined;
+  /** `body`: what was parsed, behind rewriteJson. */
+  #parsed: { readonly value: unknown; readonly body: Buffer } | undefined;
 
   constructor(incoming: Incoming, request: HttpRequest, place: string, redaction: Redaction) {
     this.status = incoming.status;
@@ -45,14 +53,20 @@ export class Response implements HttpResponse {
   }
 
   json(): unknown {
-    this.#parsed ??= { value: this.#parse() };
+    this.#parsed ??= this.#parse();
     return this.#parsed.value;
   }
 
-  #parse(): unknown {
+  refusedRecords(path: readonly string[]): ReadonlyMap<SourceRecord, RefusedRecord> {
+    this.#parsed ??= this.#parse();
+    return refusedRecords(this.#parsed.body, this.#parsed.value, path);
+  }
+
+  #parse(): { readonly value: unknown; readonly body: Buffer } {
     try {
       const { rewriteJson } = this.#request;
-      return parseJson(rewriteJson === undefined ? this.body : rewriteJson(this.body));
+      const body = rewriteJson === undefined ? this.body : rewriteJson(this.body);
+      return { value: parseJson(body), body };
     } catch (error) {
       if (error instanceof InvalidUtf8)
         throw this.#broken("HTTP_BAD_TEXT", "bytes that are not UTF-8", error);

@@ -12,6 +12,8 @@ export interface StatusRow {
   /** One sentence; default: what the other side said. It is redacted afterwards. */
   readonly message?: string | ((answer: Answer) => string);
   readonly fix?: string | ((answer: Answer) => string);
+  /** wait and park: the limit that is used up, of the spec's `buckets`. Default: the request's first. */
+  readonly bucket?: string;
   /** Transient only: tries in all where they are fewer than the client's; 1 leaves the decision to the connector. */
   readonly maxAttempts?: number;
 }

@@ -1,3 +1,4 @@
+import type { Readable } from "node:stream";
 import type { Table } from "./tables.js";
 
 /**
@@ -9,6 +10,7 @@ export interface BlobShelf {
   /** Resolves when the bytes are durable. */
   write(bytes: Buffer): Promise<string>;
   read(name: string): Buffer;
+  stream(name: string): Readable;
   has(name: string): boolean;
   /** Absent ones are harmless. */
   remove(name: string): Promise<void>;

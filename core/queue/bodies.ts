@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+import { Readable } from "node:stream";
 import {
   ConfigError,
   RecordError,
@@ -6,11 +8,13 @@ import {
   TransientError,
 } from "../contracts/index.js";
 import type { BlobShelf } from "./blobs.js";
+import type { Content } from "./content.js";
 import type { Effects } from "./effects.js";
-import { bodyKey, nameKey, type Place } from "./keys.js";
+import { bodyKey, nameKey } from "./keys.js";
 import { bodyBytes } from "./message-content.js";
+import type { BodyPlace } from "./pack.js";
 import { refusals } from "./refusals.js";
-import type { MessageRow, QueueTables } from "./rows.js";
+import type { QueueTables } from "./rows.js";
 import type { Tables } from "./tables.js";
 
 /** Longer bodies become claim checks; the default of MaximumMessageSize. */
@@ -18,7 +22,18 @@ export const LONGEST_INLINE_BYTES = 262144;
 /** Node reads a file into one Buffer up to 2 GiB. */
 const LONGEST_BODY_BYTES = 2_000_000_000;
 
-/** Where the bytes of messages are: in `bodies` beside the row, or in a blob. */
+/**
+ * Bodies up to here lie in their pack: sending, receiving and deleting ten of them is one value each time. Longer ones
+ * lie apart, so that looking at a message does not copy them.
+ */
+const LONGEST_PACKED_BYTES = 4_096;
+
+interface Stored {
+  readonly place: BodyPlace;
+  readonly content: Pick<Content, "body" | "blob">;
+}
+
+/** Where the bytes of messages are: in their pack, in `bodies`, or in a blob. */
 export class Bodies {
   readonly #tables: QueueTables;
   readonly #blobs: BlobShelf;
@@ -59,51 +74,85 @@ export class Bodies {
     return body;
   }
 
-  /** Inside a transaction. Returns what the message's row keeps of it. */
-  store(place: Place, { content }: StagedBody): { blob?: string } {
-    if ("inline" in content) {
-      this.#tables.bodies.put(bodyKey(place.sequence), content.inline);
-      return {};
+  /** SHA-256 in hex of a prepared body. */
+  digest({ content }: StagedBody): string {
+    const bytes = "inline" in content ? content.inline : this.#blobs.read(content.blob);
+    return createHash("sha256").update(bytes).digest("hex");
+  }
+
+  /** The bytes of a message that is there, piece by piece where they lie in a file. */
+  stream(sequence: number, content: Content): Readable {
+    if (content.blob !== undefined) return this.#blobs.stream(content.blob);
+    return Readable.from([this.#read({ id: `of sequence ${sequence}`, sequence, content })]);
+  }
+
+  /** Inside a transaction: a prepared body is not sent after all. */
+  drop({ content }: StagedBody, effects: Effects): void {
+    if ("blob" in content && !this.#tables.blobs.has(nameKey(content.blob)))
+      effects.releasedBlobs.push(content.blob);
+  }
+
+  /** Inside a transaction. Where the body of the message of that sequence number lies from now on. */
+  store(sequence: number, { content }: StagedBody): Stored {
+    if ("blob" in content) {
+      const key = nameKey(content.blob);
+      this.#tables.blobs.put(key, { refs: (this.#tables.blobs.get(key)?.refs ?? 0) + 1 });
+      return { place: "blob", content: { blob: content.blob } };
     }
-    const key = nameKey(content.blob);
-    this.#tables.blobs.put(key, { refs: (this.#tables.blobs.get(key)?.refs ?? 0) + 1 });
-    return { blob: content.blob };
+    if (content.inline.length <= LONGEST_PACKED_BYTES)
+      return { place: "packed", content: { body: content.inline } };
+    this.#tables.bodies.put(bodyKey(sequence), content.inline);
+    return { place: "apart", content: {} };
   }
 
-  read(place: Place, row: MessageRow): Buffer {
-    return this.#snapshot(() => this.#read(place, row));
-  }
-
-  #read(place: Place, row: MessageRow): Buffer {
-    if (row.blob !== undefined) {
-      if (this.#tables.blobs.has(nameKey(row.blob))) {
-        if (this.#blobs.has(row.blob)) return this.#blobs.read(row.blob);
-        throw new ConfigError("DATA_DIR_DAMAGED", `The body of message ${row.id} is missing.`, {
-          place: row.blob,
-          fix: "Restore the data directory from a backup, or delete the message.",
+  /** The bytes as sent. Throws RecordError MESSAGE_GONE unless `isThere`, which is asked in the same snapshot. */
+  read(
+    message: { readonly id: string; readonly sequence: number; readonly content: Content },
+    isThere: () => boolean,
+  ) {
+    return this.#snapshot(() => {
+      if (!isThere())
+        throw new RecordError("MESSAGE_GONE", `Message ${message.id} was deleted, purged or has expired.`, {
+          fix: "Receive again.",
         });
-      }
-    } else {
-      const body = this.#tables.bodies.get(bodyKey(place.sequence));
-      if (body) return body;
-    }
-    throw new RecordError("MESSAGE_GONE", `Message ${row.id} was deleted, purged or has expired.`, {
-      fix: "Receive again.",
+      return this.#read(message);
     });
   }
 
-  /** Inside the transaction that removes the message. */
-  release(place: Place, row: MessageRow, effects: Effects): void {
-    if (row.blob === undefined) {
-      this.#tables.bodies.remove(bodyKey(place.sequence));
-      return;
-    }
-    const key = nameKey(row.blob);
+  /** The same for one that is there, inside the caller's snapshot. */
+  staged(sequence: number, content: Content, bytes: number): StagedBody {
+    if (content.blob !== undefined) return { bytes, content: { blob: content.blob } };
+    return { bytes, content: { inline: this.#read({ id: `of sequence ${sequence}`, sequence, content }) } };
+  }
+
+  #read({ id, sequence, content: { body, blob } }: Parameters<Bodies["read"]>[0]): Buffer {
+    const found =
+      body ?? (blob === undefined ? this.#tables.bodies.get(bodyKey(sequence)) : this.#readBlob(blob));
+    if (found) return found;
+    throw new ConfigError("DATA_DIR_DAMAGED", `The body of message ${id} is missing.`, {
+      ...(blob !== undefined && { place: blob }),
+      fix: "Restore the data directory from a backup, or delete the message.",
+    });
+  }
+
+  #readBlob(blob: string): Buffer | undefined {
+    return this.#tables.blobs.has(nameKey(blob)) && this.#blobs.has(blob)
+      ? this.#blobs.read(blob)
+      : undefined;
+  }
+
+  /** Inside the transaction that removes the message. `content` is asked only where the body is a claim check. */
+  release(sequence: number, place: BodyPlace, content: () => Content, effects: Effects): void {
+    if (place === "apart") this.#tables.bodies.remove(bodyKey(sequence));
+    if (place !== "blob") return;
+    const { blob } = content();
+    if (blob === undefined) return;
+    const key = nameKey(blob);
     const refs = (this.#tables.blobs.get(key)?.refs ?? 1) - 1;
     if (refs > 0) this.#tables.blobs.put(key, { refs });
     else {
       this.#tables.blobs.remove(key);
-      effects.releasedBlobs.push(row.blob);
+      effects.releasedBlobs.push(blob);
     }
   }
 

@@ -1,23 +1,44 @@
-import type { QueueAttributes } from "../contracts/index.js";
+import type { QueueAttributeChanges, QueueAttributes } from "../contracts/index.js";
 import { laneKey, nameKey } from "./keys.js";
-import { checkAttributes, checkQueueName, DEFAULT_ATTRIBUTES, firstDifference } from "./queue-attributes.js";
+import {
+  changedAttributes,
+  checkAttributes,
+  checkQueueName,
+  checkTogether,
+  firstDifference,
+  initialAttributes,
+} from "./queue-attributes.js";
 import { refusals } from "./refusals.js";
-import type { QueueHost, QueueRow } from "./rows.js";
+import { isFifo, type QueueHost, type QueueRow } from "./rows.js";
+import { checkTags } from "./tags.js";
 
 /** Queue names are at most 80 ASCII characters, so this is behind them all. */
 const BEHIND_ALL_NAMES = Buffer.from([0xff]);
 const MOST_QUEUES = 100_000;
+/** After a deletion and after a purge (SQS API reference, DeleteQueue, PurgeQueue). */
+const COOLDOWN_MS = 60_000;
 
-/** The queues by name. Nothing is kept in memory: another process may change any of it. */
+/** The queues by name. Every look reads the table, since another process may change any of it. */
 export class Catalog {
   readonly #host: QueueHost;
+  /** Rows as last parsed: every operation asks for its queue, and hardly any finds it changed. */
+  readonly #parsed = new Map<string, { readonly bytes: Buffer; readonly row: QueueRow }>();
 
   constructor(host: QueueHost) {
     this.#host = host;
   }
 
   find(name: string): QueueRow | undefined {
-    return this.#host.tables.queues.get(nameKey(name));
+    const bytes = this.#host.tables.queues.get(nameKey(name));
+    if (!bytes) {
+      this.#parsed.delete(name);
+      return undefined;
+    }
+    const known = this.#parsed.get(name);
+    if (known?.bytes.equals(bytes)) return known.row;
+    const row: QueueRow = JSON.parse(bytes.toString());
+    this.#parsed.set(name, { bytes, row });
+    return row;
   }
 
   /** Throws QueueDoesNotExist. */
@@ -33,10 +54,18 @@ export class Catalog {
     return names.filter((name) => name.startsWith(prefix));
   }
 
+  /** Names of the queues whose redrive policy points at `target`. */
+  sourcesOf(target: string): string[] {
+    return this.names().filter(
+      (name) => this.find(name)?.attributes.RedrivePolicy?.deadLetterTargetQueue === target,
+    );
+  }
+
   /** Inside a transaction. */
-  create(name: string, attributes: Partial<QueueAttributes>): void {
-    checkQueueName(name);
-    this.#check(name, attributes);
+  create(name: string, attributes: Partial<QueueAttributes>, cooldown: boolean): void {
+    const fifo = attributes.FifoQueue === true;
+    checkQueueName(name, fifo);
+    this.#check(name, fifo, attributes);
     const existing = this.find(name);
     if (existing) {
       const different = firstDifference(existing.attributes, attributes);
@@ -44,37 +73,62 @@ export class Catalog {
       return;
     }
     const now = this.#host.now();
+    const { deleted } = this.#host.tables;
+    const deletedAt = deleted.get(nameKey(name));
+    if (deletedAt !== undefined) {
+      if (cooldown && now < deletedAt + COOLDOWN_MS) throw refusals.deletedRecently(name);
+      deleted.remove(nameKey(name));
+    }
+    const initial = initialAttributes(attributes);
+    checkTogether(name, initial);
     this.#put(name, {
       id: this.next("queue"),
       lane: this.next("lane"),
-      attributes: { ...DEFAULT_ATTRIBUTES, ...attributes },
+      attributes: initial,
       createdAt: now,
       modifiedAt: now,
     });
   }
 
   /** Inside a transaction. */
-  setAttributes(name: string, attributes: Partial<QueueAttributes>): void {
+  setAttributes(name: string, changes: QueueAttributeChanges): void {
     const row = this.row(name);
-    this.#check(name, attributes);
-    this.#put(name, {
-      ...row,
-      attributes: { ...row.attributes, ...attributes },
-      modifiedAt: this.#host.now(),
-    });
+    this.#check(name, isFifo(row), changes);
+    const attributes = changedAttributes(row.attributes, changes);
+    checkTogether(name, attributes);
+    this.#put(name, { ...row, attributes, modifiedAt: this.#host.now() });
+  }
+
+  /** Inside a transaction. */
+  tag(name: string, tags: Readonly<Record<string, string>>): void {
+    const row = this.row(name);
+    const all = { ...row.tags, ...tags };
+    checkTags(name, tags, all);
+    this.#put(name, { ...row, tags: all });
+  }
+
+  /** Inside a transaction. */
+  untag(name: string, keys: readonly string[]): void {
+    const row = this.row(name);
+    const kept = Object.entries(row.tags ?? {}).filter(([key]) => !keys.includes(key));
+    this.#put(name, { ...row, tags: Object.fromEntries(kept) });
   }
 
   /** Inside a transaction. */
   delete(name: string): void {
     const row = this.row(name);
     this.#host.tables.queues.remove(nameKey(name));
+    this.#host.tables.deleted.put(nameKey(name), this.#host.now());
     this.#discard(name, row.lane);
   }
 
   /** Inside a transaction: whatever the queue holds is gone at once and cleared away in the background. */
-  purge(name: string): void {
+  purge(name: string, cooldown: boolean): void {
     const row = this.row(name);
-    this.#put(name, { ...row, lane: this.next("lane") });
+    const now = this.#host.now();
+    if (cooldown && row.purgedAt !== undefined && now < row.purgedAt + COOLDOWN_MS)
+      throw refusals.purgeInProgress(name);
+    this.#put(name, { ...row, lane: this.next("lane"), purgedAt: now });
     this.#discard(name, row.lane);
   }
 
@@ -87,12 +141,18 @@ export class Catalog {
     return first;
   }
 
-  #check(name: string, attributes: Partial<QueueAttributes>): void {
-    checkAttributes(name, attributes, (target) => this.find(target) !== undefined);
+  #check(name: string, fifo: boolean, changes: QueueAttributeChanges): void {
+    checkAttributes(name, changes, {
+      fifo,
+      target: (other) => {
+        const row = this.find(other);
+        return row && { fifo: isFifo(row), allows: row.attributes.RedriveAllowPolicy };
+      },
+    });
   }
 
   #put(name: string, row: QueueRow): void {
-    this.#host.tables.queues.put(nameKey(name), row);
+    this.#host.tables.queues.put(nameKey(name), Buffer.from(JSON.stringify(row)));
   }
 
   #discard(queue: string, lane: number): void {

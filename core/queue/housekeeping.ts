@@ -1,8 +1,7 @@
 import type { Bodies } from "./bodies.js";
 import type { Catalog } from "./catalog.js";
 import type { Effects } from "./effects.js";
-import { laneKey } from "./keys.js";
-import { Lane } from "./lane.js";
+import { Lane, laneOf } from "./lane.js";
 import type { QueueHost } from "./rows.js";
 import { emptyLane, settle } from "./settle.js";
 
@@ -91,13 +90,9 @@ export class Housekeeping {
   /** True when the lane is gone. */
   #empty(key: Buffer, effects: Effects): boolean {
     if (!this.#host.tables.trash.has(key)) return true; // another process was faster
-    const lane = new Lane(this.#host.tables, key.readUInt32BE(0));
-    const empty = emptyLane(lane, this.#bodies, effects);
-    if (!empty) lane.save();
-    else {
-      this.#host.tables.totals.remove(laneKey(lane.id));
-      this.#host.tables.trash.remove(key);
-    }
+    const { tables } = this.#host;
+    const empty = emptyLane(tables, new Lane(tables, key.readUInt32BE(0), false), this.#bodies, effects);
+    if (empty) tables.trash.remove(key);
     return empty;
   }
 
@@ -106,7 +101,7 @@ export class Housekeeping {
     const overdue = () => {
       const row = this.#catalog.find(name);
       if (!row) return undefined;
-      const lane = new Lane(this.#host.tables, row.lane);
+      const lane = laneOf(this.#host.tables, row);
       return lane.isOverdue(this.#host.now(), row.attributes.MessageRetentionPeriod * 1000)
         ? { row, lane }
         : undefined;

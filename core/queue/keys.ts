@@ -1,20 +1,31 @@
 /**
  * Where things lie. A message's *place* is its time of sending (never going backwards within a queue, whatever the
- * clock does) and a sequence number that is unique in the data directory and stays with the message when it moves to a
- * dead-letter queue. A *lane* is the stretch of keys a queue lives in; purging gives the queue a new lane, so that it
- * takes the same time for one message and for a million.
+ * clock does) and a sequence number that is unique in the data directory. A *pack* is up to ten messages that were sent
+ * together and lie together under the place of the first; the n-th has the n-th sequence number. A *lane* is the
+ * stretch of keys a queue lives in; purging gives the queue a new lane, so that it takes the same time for one message
+ * and for a million.
  *
  *   queues     name                          -> QueueRow
+ *   deleted    name                          -> when, for the cooldown
  *   totals     lane                          -> counts, kept exact in the transaction that changes them
- *   messages   lane | order | sequence       -> MessageRow; in order of sending, so the head is what expires first
- *   ready      lane | order | sequence       -> the visible ones: a receive takes the head
- *   hidden     lane | visibleAt | order | sequence -> in flight or delayed; the head becomes visible first
- *   bodies     sequence                      -> the bytes as sent
+ *   packs      lane | order | sequence       -> what was sent: attributes and short bodies; never changed
+ *   states     lane | order | sequence       -> what has become of each message of the pack; in order of sending
+ *   ready      lane | order | sequence       -> packs with a visible message and no group: a receive takes the head
+ *   hidden     lane | visibleAt | order | sequence -> packs with a message in flight or delayed until then
+ *   bodies     sequence                      -> bodies too long for a pack
  *   blobs      file name                     -> claim checks in use
+ *   tenants    lane | group                  -> of standard queues with groups: messages in flight, oldest visible pack
+ *   heads      lane | order | sequence       -> the oldest visible pack of each tenant
+ *   members    lane | group | order | sequence -> the packs of a group in order: of a tenant the visible ones, FIFO all
+ *   groups     lane | group                  -> FIFO: the group's turn
+ *   turns      lane | turn                   -> FIFO: groups whose first message is visible, longest waiting first
+ *   repeats    lane | scope | deduplication id -> FIFO: what has been sent in the last five minutes
+ *   expiring   lane | until | rest of the key -> of a repeat or an attempt, first to be forgotten first
+ *   attempts   lane | attempt id             -> FIFO: what a receive request attempt was given
+ *   aliases    lane | message id             -> FIFO: place of a message that was moved to a dead-letter queue
+ *   moveTasks  task id                       -> dead-letter redrives
  *   trash      lane                          -> lanes being emptied in the background
- *   counters   name                          -> next sequence, lane, queue id; format version
- *
- * FIFO adds tables (groups, deduplication) and leaves these as they are.
+ *   counters   name                          -> next sequence, lane, queue id
  */
 export interface Place {
   /** Epoch ms. */
@@ -23,13 +34,25 @@ export interface Place {
 }
 
 const MAX_U48 = 2 ** 48 - 1;
-const PLACE_BYTES = 12;
 const LANE_BYTES = 4;
+const TIME_BYTES = 6;
+const PLACE_BYTES = 12;
+/** Group and deduplication ids are printable ASCII: this ends them in a key. */
+const END_OF_TEXT = 0;
 
 export function laneKey(lane: number): Buffer {
   const key = Buffer.allocUnsafe(LANE_BYTES);
   key.writeUInt32BE(lane, 0);
   return key;
+}
+
+/** Behind every key of the lane, in every table that has lanes. */
+export function laneEnd(lane: number): Buffer {
+  return laneKey(lane + 1);
+}
+
+export function laneStart(lane: number): Buffer {
+  return laneAndPlace(lane, 0, 0);
 }
 
 export function placeKey(lane: number, place: Place): Buffer {
@@ -46,42 +69,74 @@ export function placeBehind(lane: number, place: Place): Buffer {
   return laneAndPlace(lane, place.order, place.sequence + 1);
 }
 
-export function laneStart(lane: number): Buffer {
-  return laneAndPlace(lane, 0, 0);
-}
-
-/** Behind every key of the lane, in `messages`, `ready` and `hidden`. */
-export function laneEnd(lane: number): Buffer {
-  return laneKey(lane + 1);
-}
-
 export function placeOf(key: Buffer): Place {
-  return { order: key.readUIntBE(LANE_BYTES, 6), sequence: key.readUIntBE(LANE_BYTES + 6, 6) };
+  return placeAt(key, LANE_BYTES);
 }
 
 export function hiddenKey(lane: number, visibleAt: number, place: Place): Buffer {
-  const key = Buffer.allocUnsafe(LANE_BYTES + 6 + PLACE_BYTES);
+  const key = Buffer.allocUnsafe(LANE_BYTES + TIME_BYTES + PLACE_BYTES);
   key.writeUInt32BE(lane, 0);
-  key.writeUIntBE(clamp(visibleAt), LANE_BYTES, 6);
-  key.writeUIntBE(place.order, LANE_BYTES + 6, 6);
-  key.writeUIntBE(place.sequence, LANE_BYTES + 12, 6);
+  key.writeUIntBE(clamp(visibleAt), LANE_BYTES, TIME_BYTES);
+  writePlace(key, LANE_BYTES + TIME_BYTES, place.order, place.sequence);
   return key;
 }
 
-/** Behind every hidden message that is visible again at `now`. */
-export function hiddenAfter(lane: number, now: number): Buffer {
-  const key = Buffer.allocUnsafe(LANE_BYTES + 6);
+/** In `hidden`, `turns` and `expiring`: behind everything up to and including `time`. */
+export function timeAfter(lane: number, time: number): Buffer {
+  return timeKey(lane, time + 1);
+}
+
+/** In `turns`; the beginning of keys in `hidden` and `expiring`. */
+export function timeKey(lane: number, time: number): Buffer {
+  const key = Buffer.allocUnsafe(LANE_BYTES + TIME_BYTES);
   key.writeUInt32BE(lane, 0);
-  key.writeUIntBE(clamp(now + 1), LANE_BYTES, 6);
+  key.writeUIntBE(clamp(time), LANE_BYTES, TIME_BYTES);
   return key;
 }
 
-export function hiddenOf(key: Buffer): Place & { readonly visibleAt: number } {
-  return {
-    visibleAt: key.readUIntBE(LANE_BYTES, 6),
-    order: key.readUIntBE(LANE_BYTES + 6, 6),
-    sequence: key.readUIntBE(LANE_BYTES + 12, 6),
-  };
+export function timeOf(key: Buffer): number {
+  return key.readUIntBE(LANE_BYTES, TIME_BYTES);
+}
+
+/** What stands behind lane and time. */
+export function behindTime(key: Buffer): Buffer {
+  return key.subarray(LANE_BYTES + TIME_BYTES);
+}
+
+export function hiddenPlace(key: Buffer): Place {
+  return placeAt(key, LANE_BYTES + TIME_BYTES);
+}
+
+/** A key by a text within a lane: groups, tenants, attempts, aliases. */
+export function textKey(lane: number, text: string): Buffer {
+  const key = Buffer.allocUnsafe(LANE_BYTES + Buffer.byteLength(text));
+  key.writeUInt32BE(lane, 0);
+  key.write(text, LANE_BYTES);
+  return key;
+}
+
+/** In `repeats`: an id within a scope (a group, or empty for the whole queue). */
+export function scopedKey(lane: number, scope: string, id: string): Buffer {
+  return textKey(lane, `${scope}\0${id}`);
+}
+
+export function memberKey(lane: number, group: string, place: Place): Buffer {
+  const text = Buffer.byteLength(group);
+  const key = Buffer.allocUnsafe(LANE_BYTES + text + 1 + PLACE_BYTES);
+  key.writeUInt32BE(lane, 0);
+  key.write(group, LANE_BYTES);
+  key[LANE_BYTES + text] = END_OF_TEXT;
+  writePlace(key, LANE_BYTES + text + 1, place.order, place.sequence);
+  return key;
+}
+
+/** Behind every member of the group. */
+export function membersEnd(lane: number, group: string): Buffer {
+  return textKey(lane, `${group}\u0001`);
+}
+
+export function memberPlace(key: Buffer): Place {
+  return placeAt(key, key.length - PLACE_BYTES);
 }
 
 export function bodyKey(sequence: number): Buffer {
@@ -94,11 +149,26 @@ export function nameKey(name: string): Buffer {
   return Buffer.from(name, "utf8");
 }
 
+/** 12 bytes, as values. */
+export function placeBytes(place: Place): Buffer {
+  const bytes = Buffer.allocUnsafe(PLACE_BYTES);
+  writePlace(bytes, 0, place.order, place.sequence);
+  return bytes;
+}
+
+export function placeAt(bytes: Buffer, offset: number): Place {
+  return { order: bytes.readUIntBE(offset, 6), sequence: bytes.readUIntBE(offset + 6, 6) };
+}
+
+function writePlace(bytes: Buffer, offset: number, order: number, sequence: number): void {
+  bytes.writeUIntBE(order, offset, 6);
+  bytes.writeUIntBE(sequence, offset + 6, 6);
+}
+
 function laneAndPlace(lane: number, order: number, sequence: number): Buffer {
   const key = Buffer.allocUnsafe(LANE_BYTES + PLACE_BYTES);
   key.writeUInt32BE(lane, 0);
-  key.writeUIntBE(order, LANE_BYTES, 6);
-  key.writeUIntBE(sequence, LANE_BYTES + 6, 6);
+  writePlace(key, LANE_BYTES, order, sequence);
   return key;
 }
 

@@ -1,185 +1,319 @@
+import { InvariantError } from "../contracts/index.js";
+import { type Content, damaged, decodeContent, encodeContent, type PackContent } from "./content.js";
+import { Groups } from "./groups.js";
 import {
-  hiddenAfter,
   hiddenKey,
-  hiddenOf,
+  hiddenPlace,
   laneEnd,
   laneKey,
   laneStart,
   type Place,
+  placeAfter,
+  placeAt,
   placeBehind,
+  placeBytes,
   placeKey,
   placeOf,
+  textKey,
+  timeAfter,
+  timeOf,
 } from "./keys.js";
-import type { MessageRow, QueueTables, Totals } from "./rows.js";
+import { MOST_IN_PACK, Pack, type Slot, type State } from "./pack.js";
+import { isFifo, type QueueRow, type QueueTables } from "./rows.js";
+import { Tenants } from "./tenants.js";
+import { decodeTotals, emptyTotals, encodeTotals, type Totals } from "./totals.js";
 
-/** Values of the index entries: the kind of hiding, so that counting needs no message row. */
+/** Index entries say all with their key. */
 const MARK = Buffer.from([1]);
-const DELAYED = Buffer.from([2]);
-const IN_FLIGHT = Buffer.from([3]);
 
-export type Index = "ready" | "inFlight" | "delayed";
+/** Packs held at once while going through many. */
+const PIECE = 200;
 
+/** One message: the pack it lies in, and which of its messages it is. */
 export interface Found {
-  readonly place: Place;
-  readonly row: MessageRow;
+  readonly pack: Pack;
+  readonly index: number;
 }
-
-/** A hidden message whose time has come. */
-export interface Due {
-  readonly place: Place;
-  readonly visibleAt: number;
-  readonly index: Index;
-}
-
-/** Rows held at once while going through many. */
-const PIECE = 1_000;
 
 /**
- * One lane inside one transaction: rows, the two indexes and the totals, always changed together. Open it, work, and
- * `save` once. Outside a transaction only the methods that read may be used.
- *
- *                 send                 receive, claim
- *   (none) ------------------> ready -----------------> hidden (in flight)
- *      |  send with delay        ^                          |
- *      +----> hidden (delayed) --+--- settle: time came ----+
- *   any ---- delete, expiry, move to the dead-letter queue ----> (none)
+ * One lane inside one transaction: packs, their indexes and the totals, changed together. Open it, work, and `save`
+ * once: a pack is read once and written once, however many of its messages were touched. Outside a transaction only
+ * the methods that read may be used.
  */
 export class Lane {
-  readonly #tables: QueueTables;
   readonly id: number;
+  readonly fifo: boolean;
   readonly totals: Totals;
+  readonly groups: Groups;
+  readonly tenants: Tenants;
+  readonly #tables: QueueTables;
+  /** By sequence number of the first message. */
+  readonly #packs = new Map<number, Pack>();
+  readonly #contents = new Map<number, PackContent>();
+  #caughtUp = false;
 
-  constructor(tables: QueueTables, id: number) {
+  constructor(tables: QueueTables, lane: number, fifo: boolean) {
     this.#tables = tables;
-    this.id = id;
-    this.totals = tables.totals.get(laneKey(id)) ?? {
-      ready: 0,
-      inFlight: 0,
-      delayed: 0,
-      bytes: 0,
-      records: 0,
-      lastOrder: 0,
-    };
+    this.id = lane;
+    this.fifo = fifo;
+    const stored = tables.totals.get(laneKey(lane));
+    this.totals = stored ? decodeTotals(stored) : emptyTotals();
+    this.groups = new Groups(tables, lane, this.totals);
+    this.tenants = new Tenants(tables, lane);
   }
 
+  /** Writes every pack that was changed, and the totals. */
   save(): void {
-    this.#tables.totals.put(laneKey(this.id), this.totals);
+    for (const pack of this.#packs.values()) this.#savePack(pack);
+    this.groups.save((place) => this.#isReady(place));
+    this.tenants.save();
+    if (this.#caughtUp) {
+      this.totals.nextDue = this.nextDue() ?? Number.POSITIVE_INFINITY;
+      this.totals.oldest = this.#oldest()?.order ?? Number.POSITIVE_INFINITY;
+    }
+    this.#tables.totals.put(laneKey(this.id), encodeTotals(this.totals));
   }
 
-  get(place: Place): MessageRow | undefined {
-    return this.#tables.messages.get(placeKey(this.id, place));
+  /** Puts messages that were sent together; at most MOST_IN_PACK, one in a FIFO queue. Their bodies are in place. */
+  add(place: Place, slots: readonly Slot[], content: PackContent): Pack {
+    const pack = Pack.of(place, slots, content.group !== undefined);
+    const { totals } = this;
+    for (let index = 0; index < slots.length; index++) {
+      const slot = slots[index]!;
+      totals.bytes += slot.bytes;
+      totals.records += slot.records;
+      this.#count(slot.state, slot.visibleAt, 1);
+      const { id } = content.messages[index] ?? {};
+      if (id !== undefined) this.#tables.aliases.put(textKey(this.id, id), placeBytes(pack.placeOf(index)));
+    }
+    totals.lastOrder = Math.max(totals.lastOrder, place.order);
+    totals.oldest = Math.min(totals.oldest, place.order);
+    if (pack.grouped) totals.grouped += 1;
+    this.#packs.set(place.sequence, pack);
+    this.#contents.set(place.sequence, content);
+    this.#tables.packs.put(placeKey(this.id, place), encodeContent(content));
+    if (this.fifo) this.groups.add(groupOf(content), place);
+    return pack;
   }
 
-  /** Puts a message that is not there yet: visible, or hidden until `row.visibleAt`. */
-  add(place: Place, row: MessageRow, index: Index): void {
-    this.totals.bytes += row.bytes;
-    this.totals.records += row.records;
-    this.totals.lastOrder = Math.max(this.totals.lastOrder, place.order);
-    this.#tables.messages.put(placeKey(this.id, place), row);
-    this.#enter(place, row.visibleAt, index);
+  /** Time has been caught up with: `save` finds out what it overtakes next. */
+  caughtUp(): void {
+    this.#caughtUp = true;
   }
 
-  /** Puts a changed row of a message that is there. */
-  replace(found: Found, row: MessageRow, index: Index): void {
-    this.#leave(found);
-    this.#tables.messages.put(placeKey(this.id, found.place), row);
-    this.#enter(found.place, row.visibleAt, index);
+  /** Moves a message into another state, or keeps its state and changes the rest. */
+  replace({ pack, index }: Found, slot: Slot): void {
+    const before = pack.state(index);
+    pack.write(index, slot);
+    this.#moved(pack, before, slot.state, slot.visibleAt);
   }
 
-  /** Takes the message out; its body is the caller's business. */
-  drop(found: Found): void {
-    this.#leave(found);
-    this.#tables.messages.remove(placeKey(this.id, found.place));
-    this.totals.bytes -= found.row.bytes;
-    this.totals.records -= found.row.records;
+  /** Makes the hidden messages of a pack visible whose time has come. Their `visibleAt` stays as it is. */
+  surface(pack: Pack, now: number): void {
+    for (let index = 0; index < pack.count; index++) {
+      const state = pack.state(index);
+      if (state === "ready" || state === "gone" || pack.visibleAt(index) > now) continue;
+      pack.writeState(index, "ready");
+      this.#moved(pack, state, "ready", 0);
+    }
   }
 
-  /** Visible messages in order, from a key on. */
-  ready(from: Buffer, limit: number): Place[] {
-    return this.#tables.ready.keys({ from, to: laneEnd(this.id), limit }).map(placeOf);
+  /** Removes a pack whatever its messages, of a lane that is being emptied: totals and groups go with the lane. */
+  forget({ place }: Pack): void {
+    const key = placeKey(this.id, place);
+    this.#tables.states.remove(key);
+    this.#tables.packs.remove(key);
   }
 
-  /** Hidden messages whose time has come, from a key on. */
-  due(now: number, limit: number, from = laneStart(this.id)): Due[] {
-    const range = { from, to: hiddenAfter(this.id, now), limit };
-    return this.#tables.hidden.entries(range).map(({ key, value }) => {
-      const { visibleAt, order, sequence } = hiddenOf(key);
-      return { place: { order, sequence }, visibleAt, index: value.equals(DELAYED) ? "delayed" : "inFlight" };
+  /** Takes a message out; its body is the caller's business. */
+  drop({ pack, index }: Found): void {
+    const before = pack.state(index);
+    this.totals.bytes -= pack.bytesOf(index);
+    this.totals.records -= pack.recordsOf(index);
+    pack.writeState(index, "gone");
+    this.#moved(pack, before, "gone", 0);
+    if (!this.fifo) return;
+    const { id } = this.content({ pack, index });
+    if (id !== undefined) this.#tables.aliases.remove(textKey(this.id, id));
+    this.groups.drop(this.group(pack), pack.place);
+  }
+
+  /** The message of that place, unless it is gone; also when it lies in the middle of a pack. */
+  at(place: Place, tail: number): Found | undefined {
+    const from = placeKey(this.id, {
+      order: place.order,
+      sequence: Math.max(0, place.sequence - MOST_IN_PACK + 1),
     });
+    const to = placeBehind(this.id, place);
+    const [key] = this.#tables.states.keys({ from, to, limit: 1, reverse: true });
+    const pack = key && this.pack(placeOf(key));
+    return pack && this.#only(pack, place.sequence - pack.place.sequence, tail);
   }
 
-  /** All of them, a piece at a time. */
-  *everyDue(now: number): Generator<Due> {
-    let from: Buffer | undefined;
-    for (;;) {
-      const piece = this.due(now, PIECE, from);
-      yield* piece;
-      const last = piece.at(-1);
-      if (!last || piece.length < PIECE) return;
-      from = hiddenKey(this.id, last.visibleAt, { ...last.place, sequence: last.place.sequence + 1 });
+  /** The same where the place of the pack is known. */
+  inPack(place: Place, index: number, tail: number): Found | undefined {
+    const pack = this.pack({ order: place.order, sequence: place.sequence - index });
+    return pack && this.#only(pack, index, tail);
+  }
+
+  /** By the id of a message that does not carry its place. */
+  aliased(id: string): Place | undefined {
+    const value = this.#tables.aliases.get(textKey(this.id, id));
+    return value && placeAt(value, 0);
+  }
+
+  pack(place: Place): Pack | undefined {
+    const known = this.#packs.get(place.sequence);
+    if (known) return known;
+    const bytes = this.#tables.states.get(placeKey(this.id, place));
+    if (!bytes) return undefined;
+    const pack = Pack.read(place, bytes);
+    this.#packs.set(place.sequence, pack);
+    return pack;
+  }
+
+  /** What was sent. */
+  packContent(pack: Pack): PackContent {
+    const known = this.#contents.get(pack.place.sequence);
+    if (known) return known;
+    const bytes = this.#tables.packs.get(placeKey(this.id, pack.place));
+    if (!bytes) throw damaged("A message has a state but no content.", `sequence ${pack.place.sequence}`);
+    const content = decodeContent(bytes);
+    this.#contents.set(pack.place.sequence, content);
+    return content;
+  }
+
+  content({ pack, index }: Found): Content {
+    const content = this.packContent(pack).messages[index];
+    if (!content)
+      throw damaged("A message has a state but no content.", `sequence ${pack.place.sequence + index}`);
+    return content;
+  }
+
+  /** The message group id of a grouped pack. */
+  group(pack: Pack): string {
+    return groupOf(this.packContent(pack));
+  }
+
+  /** Packs with a visible message and no group, in order of sending, from a key on. */
+  ready(from: Buffer, limit: number): Pack[] {
+    return this.#existing(this.#tables.ready.keys({ from, to: laneEnd(this.id), limit }));
+  }
+
+  /** Packs in order of sending, from a key (inclusive) to a key (exclusive), a piece at a time. */
+  *everyPack(from: Buffer, to: Buffer): Generator<Pack> {
+    for (let start = from; ; ) {
+      const keys = this.#tables.states.keys({ from: start, to, limit: PIECE });
+      yield* this.#existing(keys);
+      const last = keys.at(-1);
+      if (!last || keys.length < PIECE) return;
+      start = placeBehind(this.id, placeOf(last));
+    }
+  }
+
+  /** Packs that may have a hidden message whose time has come, a piece at a time; one may come twice. */
+  *everyDue(now: number): Generator<Pack> {
+    if (now < this.totals.nextDue) return;
+    const to = timeAfter(this.id, now);
+    for (let from = laneStart(this.id); ; ) {
+      const keys = this.#tables.hidden.keys({ from, to, limit: PIECE });
+      yield* this.#existing(keys, hiddenPlace);
+      const last = keys.at(-1);
+      if (!last || keys.length < PIECE) return;
+      const place = hiddenPlace(last);
+      from = hiddenKey(this.id, timeOf(last), { ...place, sequence: place.sequence + 1 });
     }
   }
 
   /** When the next hidden message becomes visible; undefined when none is hidden. */
   nextDue(): number | undefined {
-    const range = { from: laneStart(this.id), to: laneEnd(this.id), limit: 1 };
+    const range = { from: laneKey(this.id), to: laneEnd(this.id), limit: 1 };
     const [key] = this.#tables.hidden.keys(range);
-    return key && hiddenOf(key).visibleAt;
+    return key && timeOf(key);
+  }
+
+  /** Oldest message sent after `order`, or undefined. */
+  oldestAfter(order: number): Pack | undefined {
+    const range = { from: placeAfter(this.id, order), to: laneEnd(this.id), limit: 1 };
+    return this.#existing(this.#tables.states.keys(range))[0];
   }
 
   /** Time has overtaken a message that no write has moved or removed yet. */
   isOverdue(now: number, retentionMs: number): boolean {
-    const next = this.nextDue();
-    if (next !== undefined && next <= now) return true;
-    const [oldest] = this.messages(laneStart(this.id), laneEnd(this.id), 1);
-    return oldest !== undefined && oldest.place.order + retentionMs <= now;
+    return now >= this.totals.nextDue || this.totals.oldest + retentionMs <= now;
   }
 
-  /** Moves one that `due` named to the visible ones. The row stays as it is: its `visibleAt` has passed. */
-  surface(due: Due): void {
-    if (!this.#tables.hidden.remove(hiddenKey(this.id, due.visibleAt, due.place))) return;
-    this.totals[due.index] -= 1;
-    this.#enter(due.place, 0, "ready");
+  #oldest(): Place | undefined {
+    const [key] = this.#tables.states.keys({ from: laneKey(this.id), to: laneEnd(this.id), limit: 1 });
+    return key && placeOf(key);
   }
 
-  /** Messages in order of sending, from a key (inclusive) to a key (exclusive). */
-  messages(from: Buffer, to: Buffer, limit: number): Found[] {
-    return this.#tables.messages
-      .entries({ from, to, limit })
-      .map(({ key, value }) => ({ place: placeOf(key), row: value }));
+  #existing(keys: readonly Buffer[], place: (key: Buffer) => Place = placeOf): Pack[] {
+    return keys.map((key) => {
+      const pack = this.pack(place(key));
+      if (!pack)
+        throw damaged("An index names a message that is not there.", `sequence ${place(key).sequence}`);
+      return pack;
+    });
   }
 
-  /** All of them, a piece at a time. */
-  *everyMessage(from: Buffer, to: Buffer): Generator<Found> {
-    for (let start = from; ; ) {
-      const piece = this.messages(start, to, PIECE);
-      yield* piece;
-      const last = piece.at(-1);
-      if (!last || piece.length < PIECE) return;
-      start = placeBehind(this.id, last.place);
+  #only(pack: Pack, index: number, tail: number): Found | undefined {
+    if (index < 0 || index >= pack.count) return undefined;
+    return pack.state(index) === "gone" || pack.tail(index) !== tail ? undefined : { pack, index };
+  }
+
+  #moved(pack: Pack, before: State, after: State, visibleAt: number): void {
+    this.#count(before, 0, -1);
+    this.#count(after, visibleAt, 1);
+    if (this.fifo) this.groups.touch(this.group(pack));
+    else if (pack.grouped) {
+      const change = (after === "inFlight" ? 1 : 0) - (before === "inFlight" ? 1 : 0);
+      if (change !== 0) this.tenants.add(this.group(pack), change);
     }
   }
 
-  /** The index a message stands in. */
-  indexOf({ place, row }: Found): Index {
-    if (this.#tables.ready.has(placeKey(this.id, place))) return "ready";
-    return row.delayed ? "delayed" : "inFlight";
+  #count(state: State, visibleAt: number, change: 1 | -1): void {
+    if (state === "gone") return;
+    this.totals[state] += change;
+    if (change === 1 && state !== "ready" && visibleAt < this.totals.nextDue) this.totals.nextDue = visibleAt;
   }
 
-  #enter(place: Place, visibleAt: number, index: Index): void {
-    if (index === "ready") this.#tables.ready.put(placeKey(this.id, place), MARK);
-    else
-      this.#tables.hidden.put(
-        hiddenKey(this.id, visibleAt, place),
-        index === "delayed" ? DELAYED : IN_FLIGHT,
-      );
-    this.totals[index] += 1;
+  #isReady(place: Place): boolean {
+    return this.pack(place)?.state(0) === "ready";
   }
 
-  #leave({ place, row }: Found): void {
-    // A message that was never hidden is ready; any other is looked for where it was put last.
-    if (row.visibleAt > 0 && this.#tables.hidden.remove(hiddenKey(this.id, row.visibleAt, place)))
-      this.totals[row.delayed ? "delayed" : "inFlight"] -= 1;
-    else if (this.#tables.ready.remove(placeKey(this.id, place))) this.totals.ready -= 1;
+  #savePack(pack: Pack): void {
+    const changes = pack.changes();
+    if (!changes) return;
+    const { before, after } = changes;
+    const key = placeKey(this.id, pack.place);
+    if (before.visible !== after.visible && !this.fifo) {
+      if (pack.grouped) this.tenants.show(this.group(pack), pack.place, after.visible);
+      else if (after.visible) this.#tables.ready.put(key, MARK);
+      else this.#tables.ready.remove(key);
+    }
+    for (const until of before.hiddenUntil)
+      if (!after.hiddenUntil.includes(until))
+        this.#tables.hidden.remove(hiddenKey(this.id, until, pack.place));
+    for (const until of after.hiddenUntil)
+      if (!before.hiddenUntil.includes(until))
+        this.#tables.hidden.put(hiddenKey(this.id, until, pack.place), MARK);
+    if (after.empty) {
+      this.#tables.states.remove(key);
+      this.#tables.packs.remove(key);
+      if (pack.grouped) this.totals.grouped -= 1;
+      this.#packs.delete(pack.place.sequence);
+    } else this.#tables.states.put(key, pack.encoded());
+    pack.saved();
   }
+}
+
+/** The lane a queue lives in now. */
+export function laneOf(tables: QueueTables, row: QueueRow): Lane {
+  return new Lane(tables, row.lane, isFifo(row));
+}
+
+function groupOf({ group }: PackContent): string {
+  if (group === undefined) throw new InvariantError("NO_GROUP", "a grouped pack has no message group id");
+  return group;
 }

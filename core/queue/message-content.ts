@@ -1,5 +1,5 @@
 import { isUtf8 } from "node:buffer";
-import type { MessageAttributes } from "../contracts/index.js";
+import type { MessageAttribute, MessageAttributes, TypedAttribute } from "../contracts/index.js";
 import { refusals } from "./refusals.js";
 
 /**
@@ -8,6 +8,9 @@ import { refusals } from "./refusals.js";
  */
 const MOST_ATTRIBUTES = 10;
 const ATTRIBUTE_NAME = /^(?!aws\.|amazon\.)(?!\.)[\p{L}\p{Nd}_.-]{1,256}(?<!\.)$/iu;
+const DATA_TYPE = /^(?:String|Number|Binary)(?:\..{1,249})?$/;
+const NUMBER = /^[+-]?(\d*)\.?(\d*)(?:[eE]([+-]?\d{1,4}))?$/;
+const TOKEN = /^[\x21-\x7e]{1,128}$/;
 const NONCHARACTER_FFFE = Buffer.from([0xef, 0xbf, 0xbe]);
 const NONCHARACTER_FFFF = Buffer.from([0xef, 0xbf, 0xbf]);
 
@@ -29,25 +32,73 @@ export function attributeBytes(queue: string, attributes: MessageAttributes): nu
       queue,
       `Number of message attributes [${names.length}] exceeds the allowed maximum [${MOST_ATTRIBUTES}].`,
     );
-  let bytes = 0;
   for (const name of names) {
-    const value = attributes[name] ?? "";
-    if (!ATTRIBUTE_NAME.test(name) || name.includes(".."))
-      throw refusals.messageAttribute(queue, `Message (user) attribute name '${name}' is invalid.`);
-    if (value === "")
-      throw refusals.messageAttribute(
-        queue,
-        `Message (user) attribute '${name}' must contain a non-empty value of type 'String'.`,
-      );
-    const found = value.isWellFormed() ? forbidden(Buffer.from(value, "utf8"), true) : "a lone surrogate";
-    if (found !== undefined)
-      throw refusals.messageAttribute(
-        queue,
-        `Message (user) attribute '${name}' contains characters outside the allowed set: ${found}.`,
-      );
-    bytes += Buffer.byteLength(name) + "String".length + Buffer.byteLength(value);
+    const { dataType, value } = typed(attributes[name] ?? "");
+    checkAttribute(queue, name, dataType, value);
+  }
+  return attributesSize(attributes);
+}
+
+/** The same of any attributes, unchecked. */
+export function attributesSize(attributes: MessageAttributes): number {
+  let bytes = 0;
+  for (const name in attributes) {
+    const { dataType, value } = typed(attributes[name] ?? "");
+    bytes += Buffer.byteLength(name) + Buffer.byteLength(dataType) + Buffer.byteLength(value);
   }
   return bytes;
+}
+
+function typed(attribute: MessageAttribute): TypedAttribute {
+  return typeof attribute === "string" ? { dataType: "String", value: attribute } : attribute;
+}
+
+function checkAttribute(queue: string, name: string, dataType: string, value: string | Buffer): void {
+  if (!ATTRIBUTE_NAME.test(name) || name.includes(".."))
+    throw refusals.messageAttribute(queue, `Message (user) attribute name '${name}' is invalid.`);
+  if (!DATA_TYPE.test(dataType) || !dataType.isWellFormed())
+    throw refusals.messageAttribute(
+      queue,
+      `The message attribute '${name}' has an invalid message attribute type, the set of supported type prefixes is Binary, Number, and String.`,
+    );
+  if (value.length === 0)
+    throw refusals.messageAttribute(
+      queue,
+      `Message (user) attribute '${name}' must contain a non-empty value of type '${dataType}'.`,
+    );
+  if (dataType.startsWith("Binary") !== Buffer.isBuffer(value))
+    throw refusals.messageAttribute(
+      queue,
+      `The message attribute '${name}' with type '${dataType}' must use field '${dataType.startsWith("Binary") ? "Binary" : "String"}'.`,
+    );
+  if (typeof value !== "string") return;
+  const found = value.isWellFormed() ? forbidden(Buffer.from(value, "utf8"), true) : "a lone surrogate";
+  if (found !== undefined)
+    throw refusals.messageAttribute(
+      queue,
+      `Message (user) attribute '${name}' contains characters outside the allowed set: ${found}.`,
+    );
+  if (dataType.startsWith("Number") && !isNumber(value))
+    throw refusals.messageAttribute(
+      queue,
+      `Can't cast the value of message (user) attribute '${name}' to a number.`,
+    );
+}
+
+/** Up to 38 digits, 10^-128 to 10^126; the text is kept as sent. */
+function isNumber(text: string): boolean {
+  const parts = NUMBER.exec(text);
+  if (!parts) return false;
+  const [, whole = "", fraction = "", exponent = "0"] = parts;
+  const digits = (whole + fraction).replace(/^0+/, "").replace(/0+$/, "");
+  if (digits === "") return true;
+  const magnitude = Number(exponent) + whole.replace(/^0+/, "").length;
+  return digits.length <= 38 && magnitude >= -128 && magnitude <= 127;
+}
+
+/** MessageGroupId and MessageDeduplicationId: 1 to 128 letters, digits and ASCII punctuation. */
+export function checkGroupToken(queue: string, parameter: string, value: string): void {
+  if (!TOKEN.test(value)) throw refusals.groupToken(queue, parameter, value);
 }
 
 /** The first thing found that a message may not hold, in words. */

@@ -16,11 +16,16 @@ export function randomTail(random: Random): number {
 export function messageId(place: Place, tail: number): string {
   const high = Math.floor(place.sequence / 2 ** 36);
   const low = place.sequence % 2 ** 36;
-  const time = hex(place.order, 12);
-  const variant = hex(2 ** 31 + Math.floor(low / 64), 8);
-  const end = hex((low % 64) * TAIL_VALUES + tail, 8);
-  return `${time.slice(0, 8)}-${time.slice(8)}-7${hex(high, 3)}-${variant.slice(0, 4)}-${variant.slice(4)}${end}`;
+  scratch.writeUIntBE(place.order, 0, 6);
+  scratch.writeUInt16BE(0x7000 + high, 6);
+  scratch.writeUInt32BE(2 ** 31 + Math.floor(low / 64), 8);
+  scratch.writeUInt32BE((low % 64) * TAIL_VALUES + tail, 12);
+  const hex = scratch.toString("hex");
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }
+
+/** Every message sent and received passes here: one buffer, turned to hex natively. */
+const scratch = Buffer.alloc(16);
 
 const PATTERN = /^([0-9a-f]{8})-([0-9a-f]{4})-7([0-9a-f]{3})-([89ab][0-9a-f]{3})-([0-9a-f]{4})([0-9a-f]{8})$/;
 
@@ -36,8 +41,4 @@ export function parseMessageId(id: string): (Place & { readonly tail: number }) 
     sequence: Number.parseInt(high, 16) * 2 ** 36 + low,
     tail: last % TAIL_VALUES,
   };
-}
-
-function hex(value: number, digits: number): string {
-  return value.toString(16).padStart(digits, "0");
 }

@@ -19,12 +19,96 @@ export const refusals = {
       { place: `queue ${queue}`, fix: "Change the attribute of the existing queue instead of creating it." },
     ),
 
-  queueName: (queue: string) =>
+  queueName: (queue: string, fifo: boolean) =>
     new ConfigError(
       "InvalidParameterValue",
-      "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length",
+      fifo
+        ? "The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, must end with .fifo suffix and be 1 to 80 in length"
+        : "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length",
       { place: `queue ${JSON.stringify(queue)}`, fix: "Choose another queue name." },
     ),
+
+  deletedRecently: (queue: string) =>
+    new ConfigError(
+      "QueueDeletedRecently",
+      "You must wait 60 seconds after deleting a queue before you can create another with the same name.",
+      { place: `queue ${queue}`, fix: "Wait, or choose another name." },
+    ),
+
+  purgeInProgress: (queue: string) =>
+    new ConfigError(
+      "PurgeQueueInProgress",
+      `Only one PurgeQueue operation on ${queue} is allowed every 60 seconds.`,
+      { place: `queue ${queue}`, fix: "Wait a minute." },
+    ),
+
+  fifoOnly: (queue: string, attribute: string) =>
+    new ConfigError(
+      "InvalidAttributeName",
+      `You can specify the ${attribute} only when FifoQueue is set to true.`,
+      { place: `queue ${queue}`, fix: "Remove the attribute, or make it a FIFO queue." },
+    ),
+
+  queueType: (queue: string) =>
+    new ConfigError(
+      "InvalidAttributeValue",
+      "Invalid value for the parameter FifoQueue. Reason: Modifying queue type is not supported.",
+      { place: `queue ${queue}`, fix: "Create another queue." },
+    ),
+
+  encryption: (queue: string) =>
+    new ConfigError(
+      "InvalidAttributeName",
+      "You can use one type of server-side encryption (SSE) at one time. You can either enable KMS SSE or SQS SSE.",
+      { place: `queue ${queue}`, fix: "Give one of the two." },
+    ),
+
+  tags: (queue: string, reason: string) =>
+    new ConfigError("InvalidParameterValue", reason, { place: `queue ${queue}`, fix: "Correct the tags." }),
+
+  notForThisType: (queue: string, parameter: string, value: string) =>
+    new ConfigError(
+      "InvalidParameterValue",
+      `Value ${value} for parameter ${parameter} is invalid. Reason: The request includes a parameter that is not valid for this queue type.`,
+      { place: `queue ${queue}`, fix: `Leave ${parameter} out, or use a FIFO queue.` },
+    ),
+
+  groupToken: (queue: string, parameter: string, value: string) =>
+    new ConfigError(
+      "InvalidParameterValue",
+      `Value ${value} for parameter ${parameter} is invalid. Reason: ${parameter} can only include alphanumeric and punctuation characters. 1 to 128 in length.`,
+      { place: `queue ${queue}`, fix: `Correct ${parameter}.` },
+    ),
+
+  /** SQS names another code in a batch. */
+  groupMissing: (queue: string, request: "one" | "batch") =>
+    new ConfigError(
+      request === "one" ? "MissingParameter" : "InvalidParameterValue",
+      "The request must contain the parameter MessageGroupId.",
+      { place: `queue ${queue}`, fix: "Give every message of a FIFO queue a group." },
+    ),
+
+  deduplicationMissing: (queue: string) =>
+    new ConfigError(
+      "InvalidParameterValue",
+      "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly",
+      { place: `queue ${queue}`, fix: "Do one of the two." },
+    ),
+
+  emptySystemAttribute: (queue: string, name: string) =>
+    new RecordError(
+      "InvalidParameterValue",
+      `Message (system) attribute '${name}' must contain a non-empty value of type 'String'.`,
+      { place: `queue ${queue}`, fix: "Give it a value or leave it out." },
+    ),
+
+  resourceNotFound: (message: string) =>
+    new ConfigError("ResourceNotFoundException", message, {
+      fix: "Check the name against `sluice queue list`.",
+    }),
+
+  moveTask: (message: string) =>
+    new ConfigError("InvalidParameterValue", message, { fix: "See `sluice queue list`." }),
 
   unknownAttribute: (queue: string, attribute: string) =>
     new ConfigError("InvalidAttributeName", `Unknown Attribute ${attribute}.`, {
@@ -98,10 +182,11 @@ export const refusals = {
       },
     ),
 
-  tooLong: (queue: string, limit: number) =>
+  /** SQS words it differently in a batch. */
+  tooLong: (queue: string, limit: number, request: "one" | "batch") =>
     new RecordError(
       "InvalidParameterValue",
-      `One or more parameters are invalid. Reason: Message must be shorter than ${limit} bytes.`,
+      `One or more parameters ${request === "one" ? "are invalid" : "cannot be validated"}. Reason: Message must be shorter than ${limit} bytes.`,
       { place: `queue ${queue}`, fix: "Send it through `stage` (claim check) or raise MaximumMessageSize." },
     ),
 
@@ -126,6 +211,10 @@ export const entryRefusals = {
   invalidHandle: (handle: string) => ({
     code: "ReceiptHandleIsInvalid",
     message: `The input receipt handle "${handle}" is not a valid receipt handle.`,
+  }),
+  handleExpired: (handle: string) => ({
+    code: "InvalidParameterValue",
+    message: `Value ${handle} for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired.`,
   }),
   notThere: (handle: string) => ({
     code: "InvalidParameterValue",

@@ -1,4 +1,4 @@
-import type { MessageAttributes, QueueAttributes, Random } from "../contracts/index.js";
+import type { MoveTask, QueueAttributes, Random } from "../contracts/index.js";
 import type { BlobRow } from "./blobs.js";
 import type { Table, Tables } from "./tables.js";
 
@@ -7,72 +7,123 @@ export interface QueueRow {
   /** The stretch of keys its messages lie in; a purge gives a new one. */
   readonly lane: number;
   readonly attributes: QueueAttributes;
+  readonly tags?: Readonly<Record<string, string>>;
   /** Epoch ms. */
   readonly createdAt: number;
   readonly modifiedAt: number;
+  readonly purgedAt?: number;
 }
 
-/** Counts of one lane: messages by the index they stand in, not yet by what time has made of them since. */
-export interface Totals {
-  ready: number;
-  inFlight: number;
-  delayed: number;
-  bytes: number;
-  records: number;
-  /** Time part of the newest place given; places never go backwards. */
-  lastOrder: number;
+export function isFifo(row: QueueRow): boolean {
+  return row.attributes.FifoQueue === true;
 }
 
-/**
- * One message. It stands in `ready`, or in `hidden` under `visibleAt`; once that time has come it may stand in either
- * until the next write to the queue moves it.
- */
-export interface MessageRow {
-  readonly id: string;
-  readonly sentAt: number;
-  readonly bytes: number;
-  readonly records: number;
-  readonly attributes?: MessageAttributes;
-  /** Claim check: where the body lies instead of `bodies`. */
-  readonly blob?: string;
-  readonly receiveCount: number;
-  /** 0: never received. */
-  readonly firstReceivedAt: number;
-  /** Of the last receive or claim; the twelve hours count from here. */
-  readonly receivedAt: number;
-  /** 0: never hidden. */
-  readonly visibleAt: number;
-  /** Hidden by its delay rather than by a receive. */
-  readonly delayed: boolean;
-  /** The queue it came from, in a dead-letter queue. */
-  readonly deadLetterSource?: string;
+/** A message that was sent with the same deduplication id less than five minutes ago. */
+export interface RepeatRow {
+  readonly messageId: string;
+  readonly sequenceNumber: string;
+  /** Epoch ms. */
+  readonly until: number;
+}
+
+/** A message group of a standard queue. */
+export interface TenantRow {
+  readonly inFlight: number;
+  /** Its oldest pack with a visible message. */
+  readonly head?: { readonly order: number; readonly sequence: number };
+}
+
+/** What a receive request attempt was given. */
+export interface AttemptRow {
+  /** Epoch ms. */
+  readonly until: number;
+  readonly given: readonly {
+    readonly order: number;
+    readonly sequence: number;
+    readonly receiveCount: number;
+  }[];
+}
+
+export interface MoveTaskRow extends Omit<MoveTask, "destination" | "maxPerSecond"> {
+  readonly destination?: string;
+  readonly maxPerSecond?: number;
+  /** Messages sent later than this one are not meant. */
+  readonly upTo: number;
+  /** Epoch ms: the rate allows the next piece from here on. */
+  readonly nextAt: number;
 }
 
 /** The tables of the buffer (keys.ts). */
 export interface QueueTables {
-  readonly queues: Table<QueueRow>;
-  readonly totals: Table<Totals>;
-  readonly messages: Table<MessageRow>;
+  /** QueueRow as JSON: the catalog parses it when it has changed. */
+  readonly queues: Table<Buffer>;
+  readonly deleted: Table<number>;
+  readonly totals: Table<Buffer>;
+  readonly packs: Table<Buffer>;
+  readonly states: Table<Buffer>;
   readonly ready: Table<Buffer>;
   readonly hidden: Table<Buffer>;
   readonly bodies: Table<Buffer>;
   readonly blobs: Table<BlobRow>;
+  readonly heads: Table<Buffer>;
+  readonly tenants: Table<TenantRow>;
+  readonly members: Table<Buffer>;
+  readonly groups: Table<number>;
+  readonly turns: Table<Buffer>;
+  readonly repeats: Table<RepeatRow>;
+  readonly expiring: Table<Buffer>;
+  readonly attempts: Table<AttemptRow>;
+  readonly aliases: Table<Buffer>;
+  readonly moveTasks: Table<MoveTaskRow>;
   readonly trash: Table<{ readonly queue: string }>;
   readonly counters: Table<number>;
 }
 
 export function openQueueTables(tables: Tables): QueueTables {
   return {
-    queues: tables.json("queues"),
-    totals: tables.json("totals"),
-    messages: tables.json("messages"),
+    queues: tables.bytes("queues"),
+    deleted: tables.json("deleted"),
+    totals: tables.bytes("totals"),
+    packs: tables.bytes("packs"),
+    states: tables.bytes("states"),
     ready: tables.bytes("ready"),
+    heads: tables.bytes("heads"),
     hidden: tables.bytes("hidden"),
     bodies: tables.bytes("bodies"),
     blobs: tables.json("blobs"),
+    tenants: tables.json("tenants"),
+    members: tables.bytes("members"),
+    groups: tables.json("groups"),
+    turns: tables.bytes("turns"),
+    repeats: tables.json("repeats"),
+    expiring: tables.bytes("expiring"),
+    attempts: tables.json("attempts"),
+    aliases: tables.bytes("aliases"),
+    moveTasks: tables.json("moveTasks"),
     trash: tables.json("trash"),
     counters: tables.json("counters"),
   };
+}
+
+/** Tables whose keys begin with a lane and hold nothing outside themselves: emptying a lane clears them. */
+export function laneTables(tables: QueueTables): readonly Pick<Table<unknown>, "keys" | "remove">[] {
+  const { states, packs, ready, heads, hidden, tenants, members, groups, turns } = tables;
+  const { repeats, expiring, attempts, aliases } = tables;
+  return [
+    states,
+    packs,
+    ready,
+    heads,
+    hidden,
+    tenants,
+    members,
+    groups,
+    turns,
+    repeats,
+    expiring,
+    attempts,
+    aliases,
+  ];
 }
 
 /** A source of numbers, time and tables: what every part of the buffer works with. */

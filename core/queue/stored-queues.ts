@@ -2,10 +2,16 @@ import {
   type BatchOutcome,
   CancelledError,
   type Clock,
+  type Cooldown,
+  type EntryFailure,
   type Message,
+  type MoveTask,
+  type OpenBody,
   type PeekedMessage,
+  type QueueAttributeChanges,
   type QueueAttributes,
   type QueueDepth,
+  type QueueInfo,
   type Queues,
   type QueuesTx,
   type Random,
@@ -18,19 +24,21 @@ import {
 import type { BlobShelf } from "./blobs.js";
 import { Bodies } from "./bodies.js";
 import { Catalog } from "./catalog.js";
+import { Deliveries } from "./deliveries.js";
 import { Effects } from "./effects.js";
 import { Housekeeping } from "./housekeeping.js";
-import { laneEnd, placeAfter, placeBehind } from "./keys.js";
-import { Lane } from "./lane.js";
+import { laneOf } from "./lane.js";
 import { LongPolls } from "./long-poll.js";
-import { parseMessageId } from "./message-id.js";
+import { Looks } from "./looks.js";
+import { Shapes } from "./message.js";
+import { attributesSize, checkGroupToken } from "./message-content.js";
+import { MoveTasks } from "./move-tasks.js";
 import { LONGEST_VISIBILITY_SECONDS } from "./queue-attributes.js";
 import { refusals } from "./refusals.js";
-import { openQueueTables, type QueueHost } from "./rows.js";
-import { expireAll, expiredUpTo } from "./settle.js";
-import { StandardQueues } from "./standard-queue.js";
+import { isFifo, openQueueTables, type QueueHost } from "./rows.js";
+import { Sending } from "./sending.js";
+import { expireAll, redelay } from "./settle.js";
 import type { Tables } from "./tables.js";
-import { availability, depthOf, peeked } from "./views.js";
 
 /** SQS: about 120,000 messages of a standard queue may be in flight at once. */
 const MOST_IN_FLIGHT = 120_000;
@@ -46,7 +54,10 @@ export class StoredQueues implements Queues {
   readonly #host: QueueHost;
   readonly #catalog: Catalog;
   readonly #bodies: Bodies;
-  readonly #standard: StandardQueues;
+  readonly #sending: Sending;
+  readonly #deliveries: Deliveries;
+  readonly #looks: Looks;
+  readonly #moveTasks: MoveTasks;
   readonly #polls: LongPolls;
   readonly #housekeeping: Housekeeping;
   #closed = false;
@@ -70,11 +81,18 @@ export class StoredQueues implements Queues {
     };
     this.#catalog = new Catalog(this.#host);
     this.#bodies = new Bodies(this.#host.tables, blobs, this.#host.snapshot);
-    this.#standard = new StandardQueues(this.#host, this.#catalog, this.#bodies, mostInFlight);
+    const shapes = new Shapes(this.#host.tables, this.#bodies);
+    this.#sending = new Sending(this.#host, this.#catalog, this.#bodies);
+    this.#deliveries = new Deliveries(this.#host, this.#catalog, this.#bodies, shapes, mostInFlight);
+    this.#looks = new Looks(this.#host, this.#catalog, this.#bodies, {
+      deliveries: this.#deliveries,
+      shapes,
+    });
+    const transact = <T>(work: (effects: Effects) => T) => this.transact(work);
+    const parts = { catalog: this.#catalog, bodies: this.#bodies, sending: this.#sending };
+    this.#moveTasks = new MoveTasks(this.#host, clock, parts, transact);
     this.#polls = new LongPolls(clock);
-    this.#housekeeping = new Housekeeping(this.#host, this.#catalog, this.#bodies, (work) =>
-      this.transact(work),
-    );
+    this.#housekeeping = new Housekeeping(this.#host, this.#catalog, this.#bodies, transact);
   }
 
   /** Runs `work` in a transaction; once it is durable, wakes the long polls it concerns and removes released blobs. */
@@ -89,9 +107,9 @@ export class StoredQueues implements Queues {
   /** The operations that may take part in a transaction. */
   inTransaction(effects: Effects): QueuesTx {
     return {
-      send: (queue, entries) => this.#standard.send(queue, entries, effects),
-      delete: (queue, handles) => this.#standard.delete(queue, handles, effects),
-      deleteById: (queue, ids) => this.#standard.deleteById(queue, ids, effects),
+      send: (queue, entries) => this.#sending.send(queue, entries, effects),
+      delete: (queue, handles) => this.#deliveries.delete(queue, handles, effects),
+      deleteById: (queue, ids) => this.#deliveries.deleteById(queue, ids, effects),
     };
   }
 
@@ -99,31 +117,48 @@ export class StoredQueues implements Queues {
   async recover(): Promise<void> {
     await this.transact(() => this.#bodies.sweep());
     this.#housekeeping.wake();
+    this.#moveTasks.wake();
   }
 
   /** Resolves when the background has nothing left to do. */
   async settled(): Promise<void> {
+    await this.#moveTasks.idle();
     await this.#housekeeping.idle();
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     this.#polls.wakeAll();
+    await this.#moveTasks.stop();
     await this.#housekeeping.stop();
   }
 
-  async createQueue(name: string, attributes: Partial<QueueAttributes> = {}): Promise<void> {
-    await this.transact(() => this.#catalog.create(name, attributes));
+  async createQueue(
+    name: string,
+    attributes: Partial<QueueAttributes> = {},
+    { cooldown = false }: Cooldown = {},
+  ): Promise<void> {
+    await this.transact(() => this.#catalog.create(name, attributes, cooldown));
   }
 
-  async setQueueAttributes(name: string, attributes: Partial<QueueAttributes>): Promise<void> {
+  async setQueueAttributes(name: string, changes: QueueAttributeChanges): Promise<void> {
     await this.transact((effects) => {
       const row = this.#catalog.row(name);
-      const lane = new Lane(this.#host.tables, row.lane);
+      const lane = laneOf(this.#host.tables, row);
       expireAll(lane, row, this.#host.now(), this.#bodies, effects);
+      this.#catalog.setAttributes(name, changes);
+      // A FIFO queue's delay holds for what it has already been sent (SQS Developer Guide, delay queues).
+      if (lane.fifo && typeof changes.DelaySeconds === "number")
+        redelay(lane, changes.DelaySeconds * 1000, this.#host.now());
       lane.save();
-      this.#catalog.setAttributes(name, attributes);
       effects.woken.add(name);
+    });
+  }
+
+  queueInfo(name: string): QueueInfo {
+    return this.#tables.read(() => {
+      const row = this.#catalog.row(name);
+      return { fifo: isFifo(row), createdAt: row.createdAt, modifiedAt: row.modifiedAt };
     });
   }
 
@@ -147,10 +182,10 @@ export class StoredQueues implements Queues {
     this.#housekeeping.wake();
   }
 
-  async purgeQueue(name: string): Promise<number> {
+  async purgeQueue(name: string, { cooldown = false }: Cooldown = {}): Promise<number> {
     const purged = await this.transact(() => {
-      const { depth } = this.#depth(name);
-      this.#catalog.purge(name);
+      const { depth } = this.#looks.depth(name);
+      this.#catalog.purge(name, cooldown);
       return (
         depth.ApproximateNumberOfMessages +
         depth.ApproximateNumberOfMessagesNotVisible +
@@ -162,9 +197,47 @@ export class StoredQueues implements Queues {
   }
 
   depth(name: string): QueueDepth {
-    const { depth, behind } = this.#tables.read(() => this.#depth(name));
+    const { depth, behind } = this.#tables.read(() => this.#looks.depth(name));
     if (behind && !this.#closed) this.#housekeeping.wake();
     return depth;
+  }
+
+  async tagQueue(name: string, tags: Readonly<Record<string, string>>): Promise<void> {
+    await this.transact(() => this.#catalog.tag(name, tags));
+  }
+
+  async untagQueue(name: string, keys: readonly string[]): Promise<void> {
+    await this.transact(() => this.#catalog.untag(name, keys));
+  }
+
+  listQueueTags(name: string): Readonly<Record<string, string>> {
+    return this.#tables.read(() => this.#catalog.row(name).tags ?? {});
+  }
+
+  listDeadLetterSourceQueues(name: string): string[] {
+    return this.#tables.read(() => {
+      this.#catalog.row(name);
+      return this.#catalog.sourcesOf(name);
+    });
+  }
+
+  async startMessageMoveTask(request: {
+    readonly source: string;
+    readonly destination?: string;
+    readonly maxPerSecond?: number;
+  }): Promise<string> {
+    const { source, destination, maxPerSecond } = request;
+    const taskId = await this.transact(() => this.#moveTasks.start(source, destination, maxPerSecond));
+    this.#moveTasks.wake();
+    return taskId;
+  }
+
+  listMessageMoveTasks(source: string, limit: number): MoveTask[] {
+    return this.#tables.read(() => this.#moveTasks.list(source, limit));
+  }
+
+  cancelMessageMoveTask(taskId: string): Promise<number> {
+    return this.transact(() => this.#moveTasks.cancel(taskId));
   }
 
   stage(body: string | Buffer): Promise<StagedBody> {
@@ -177,14 +250,20 @@ export class StoredQueues implements Queues {
 
   async send(queue: string, entries: readonly SendEntry[]): Promise<SentMessage[]> {
     checkEntries(queue, "SendMessageBatch", entries.length);
-    const bytes = entries.reduce((sum, { body }) => sum + inlineBytes(body), 0);
-    if (bytes > LONGEST_BATCH_BYTES) throw refusals.batchTooLong(queue, bytes, LONGEST_BATCH_BYTES);
-    return this.transact((effects) => this.#standard.send(queue, entries, effects));
+    if (entries.length > 1) checkTogether(queue, entries);
+    return this.transact((effects) => this.#sending.send(queue, entries, effects));
+  }
+
+  async sendEach(queue: string, entries: readonly SendEntry[]): Promise<(SentMessage | EntryFailure)[]> {
+    checkEntries(queue, "SendMessageBatch", entries.length);
+    checkTogether(queue, entries);
+    return this.transact((effects) => this.#sending.sendEach(queue, entries, effects));
   }
 
   async receive(queue: string, request: ReceiveRequest): Promise<Message[]> {
-    const attributes = this.getQueueAttributes(queue);
-    const { maxNumberOfMessages: most, visibilityTimeoutMs, signal } = request;
+    const before = this.#tables.read(() => this.#looks.beforeReceive(queue));
+    const { attributes } = before;
+    const { maxNumberOfMessages: most, visibilityTimeoutMs, attemptId, signal } = request;
     const waitMs = request.waitTimeMs ?? attributes.ReceiveMessageWaitTimeSeconds * 1000;
     if (!(Number.isInteger(most) && most >= 1 && most <= MOST_ENTRIES))
       throw refusals.parameter(queue, "MaxNumberOfMessages", most, "Must be between 1 and 10, if provided.");
@@ -196,32 +275,40 @@ export class StoredQueues implements Queues {
         "Must be >= 0 and <= 20, if provided.",
       );
     if (visibilityTimeoutMs !== undefined) checkVisibility(queue, visibilityTimeoutMs);
+    if (attemptId !== undefined) checkGroupToken(queue, "ReceiveRequestAttemptId", attemptId);
+    const asked = {
+      ...(visibilityTimeoutMs !== undefined && { visibilityTimeoutMs }),
+      ...(attemptId !== undefined && { attemptId }),
+    };
 
     const end = this.#clock.monotonicMs() + waitMs;
-    for (;;) {
+    // Looking first costs no write: an empty queue that is polled often leaves the disk alone.
+    for (let { next } = before; ; ) {
       throwIfCancelled(signal);
       this.#throwIfClosed();
-      // Looking first costs no write: an empty queue that is polled often leaves the disk alone.
-      let next = this.#tables.read(() => this.#availability(queue));
-      if (next.now) {
+      if (next.now || attemptId !== undefined) {
         const received = await this.transact((effects) =>
-          this.#standard.receive(queue, most, visibilityTimeoutMs, effects),
+          this.#deliveries.receive(queue, most, asked, effects),
         );
         if (received.messages.length > 0) return received.messages;
+        next = this.#tables.read(() => this.#looks.availability(queue));
         if (received.moved) continue;
-        if (received.full && waitMs === 0) throw refusals.overLimit(queue, this.#standard.mostInFlight);
-        next = { now: false, at: undefined };
+        if (received.full && waitMs === 0 && attributes.FifoQueue !== true)
+          throw refusals.overLimit(queue, this.#deliveries.mostInFlight);
+        // What made it look available was time: now it is known when there will be something.
+        if (next.now) next = { now: false, at: undefined };
       }
       const leftMs = end - this.#clock.monotonicMs();
       if (leftMs <= 0) return [];
       const untilMs = next.at === undefined ? leftMs : next.at - this.#clock.now();
       await this.#polls.pause(queue, Math.min(leftMs, untilMs), signal);
+      next = this.#tables.read(() => this.#looks.availability(queue));
     }
   }
 
   async delete(queue: string, receiptHandles: readonly string[]): Promise<BatchOutcome[]> {
     checkEntries(queue, "DeleteMessageBatch", receiptHandles.length);
-    return this.transact((effects) => this.#standard.delete(queue, receiptHandles, effects));
+    return this.transact((effects) => this.#deliveries.delete(queue, receiptHandles, effects));
   }
 
   async changeVisibility(
@@ -229,48 +316,26 @@ export class StoredQueues implements Queues {
     changes: readonly { readonly receiptHandle: string; readonly visibilityTimeoutMs: number }[],
   ): Promise<BatchOutcome[]> {
     checkEntries(queue, "ChangeMessageVisibilityBatch", changes.length);
-    return this.transact((effects) => this.#standard.changeVisibility(queue, changes, effects));
+    return this.transact((effects) => this.#deliveries.changeVisibility(queue, changes, effects));
   }
 
   async claim(queue: string, messageIds: readonly string[], visibilityTimeoutMs: number): Promise<Message[]> {
     checkVisibility(queue, visibilityTimeoutMs);
-    return this.transact((effects) => this.#standard.claim(queue, messageIds, visibilityTimeoutMs, effects));
+    return this.transact((effects) =>
+      this.#deliveries.claim(queue, messageIds, visibilityTimeoutMs, effects),
+    );
   }
 
   peek(queue: string, options: { readonly limit: number; readonly after?: string }): PeekedMessage[] {
-    return this.#tables.read(() => {
-      const row = this.#catalog.row(queue);
-      const now = this.#host.now();
-      const lane = new Lane(this.#host.tables, row.lane);
-      let from = placeAfter(lane.id, expiredUpTo(row, now));
-      const after = options.after === undefined ? undefined : parseMessageId(options.after);
-      if (after) {
-        const behind = placeBehind(lane.id, after);
-        if (behind.compare(from) > 0) from = behind;
-      }
-      return lane
-        .messages(from, laneEnd(lane.id), options.limit)
-        .map((found) => peeked(found, now, this.#bodies));
-    });
+    return this.#tables.read(() => this.#looks.peek(queue, options));
   }
 
   get(queue: string, messageId: string): PeekedMessage | undefined {
-    return this.#tables.read(() => {
-      const row = this.#catalog.row(queue);
-      const lane = new Lane(this.#host.tables, row.lane);
-      const found = this.#standard.find(lane, row, messageId);
-      return found && peeked(found, this.#host.now(), this.#bodies);
-    });
+    return this.#tables.read(() => this.#looks.get(queue, messageId));
   }
 
-  #depth(name: string) {
-    const row = this.#catalog.row(name);
-    return depthOf(new Lane(this.#host.tables, row.lane), row, this.#host.now());
-  }
-
-  #availability(queue: string) {
-    const row = this.#catalog.row(queue);
-    return availability(new Lane(this.#host.tables, row.lane), row, this.#host.now());
+  openBody(queue: string, messageId: string): OpenBody | undefined {
+    return this.#tables.read(() => this.#looks.openBody(queue, messageId));
   }
 
   #throwIfClosed(): void {
@@ -281,6 +346,14 @@ export class StoredQueues implements Queues {
 function checkEntries(queue: string, action: string, entries: number): void {
   if (entries === 0) throw refusals.emptyBatch(queue, action);
   if (entries > MOST_ENTRIES) throw refusals.tooManyEntries(queue, entries);
+}
+
+function checkTogether(queue: string, entries: readonly SendEntry[]): void {
+  const bytes = entries.reduce(
+    (sum, { body, attributes = {} }) => sum + inlineBytes(body) + attributesSize(attributes),
+    0,
+  );
+  if (bytes > LONGEST_BATCH_BYTES) throw refusals.batchTooLong(queue, bytes, LONGEST_BATCH_BYTES);
 }
 
 function checkVisibility(queue: string, timeoutMs: number): void {

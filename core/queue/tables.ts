@@ -17,7 +17,7 @@ export interface KeyRange {
 export interface Table<V> {
   get(key: Buffer): V | undefined;
   has(key: Buffer): boolean;
-  /** Inside a transaction only. */
+  /** Inside a transaction only. Key and value are copied: the caller may use their memory again. */
   put(key: Buffer, value: V): void;
   /** Inside a transaction only. True when the key was there. */
   remove(key: Buffer): boolean;

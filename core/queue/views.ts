@@ -1,36 +1,11 @@
-import type { MessageAttributes, PeekedMessage, QueueDepth } from "../contracts/index.js";
-import type { Bodies } from "./bodies.js";
-import { laneEnd, laneStart, placeAfter } from "./keys.js";
-import type { Found, Lane } from "./lane.js";
-import type { MessageRow, QueueRow } from "./rows.js";
+import type { QueueDepth } from "../contracts/index.js";
+import { laneStart, placeAfter } from "./keys.js";
+import type { Lane } from "./lane.js";
+import type { QueueRow } from "./rows.js";
 import { expiredUpTo } from "./settle.js";
-
-/** The attribute a message carries once it has been moved to a dead-letter queue: the name of the queue it came from. */
-export const DEAD_LETTER_SOURCE = "DeadLetterQueueSource";
 
 /** More than this many messages that time has overtaken: the background is asked to catch up. */
 const WORTH_SETTLING = 64;
-
-export function shownAttributes(row: MessageRow): MessageAttributes {
-  const attributes = row.attributes ?? {};
-  if (row.deadLetterSource === undefined) return attributes;
-  return { ...attributes, [DEAD_LETTER_SOURCE]: row.deadLetterSource };
-}
-
-export function peeked({ place, row }: Found, now: number, bodies: Bodies): PeekedMessage {
-  const hidden = row.visibleAt > now;
-  return {
-    messageId: row.id,
-    attributes: shownAttributes(row),
-    records: row.records,
-    bytes: row.bytes,
-    sentAt: row.sentAt,
-    firstReceivedAt: row.firstReceivedAt || undefined,
-    receiveCount: row.receiveCount,
-    state: !hidden ? "visible" : row.delayed ? "delayed" : "inFlight",
-    body: () => bodies.read(place, row),
-  };
-}
 
 /**
  * Exact counts from the totals, corrected for the messages that time has overtaken since the last write: those few
@@ -40,19 +15,30 @@ export function depthOf(lane: Lane, row: QueueRow, now: number): { depth: QueueD
   const cutoff = expiredUpTo(row, now);
   const counts = { ...lane.totals };
   let overtaken = 0;
-  for (const found of lane.everyMessage(laneStart(lane.id), placeAfter(lane.id, cutoff))) {
-    counts[lane.indexOf(found)] -= 1;
-    counts.bytes -= found.row.bytes;
-    counts.records -= found.row.records;
-    overtaken += 1;
+  if (lane.totals.oldest <= cutoff)
+    for (const pack of lane.everyPack(laneStart(lane.id), placeAfter(lane.id, cutoff)))
+      for (let index = 0; index < pack.count; index++) {
+        const state = pack.state(index);
+        if (state === "gone") continue;
+        counts[state] -= 1;
+        counts.bytes -= pack.bytesOf(index);
+        counts.records -= pack.recordsOf(index);
+        overtaken += 1;
+      }
+  const seen = new Set<number>();
+  for (const pack of lane.everyDue(now)) {
+    // Expired ones are counted out above; a pack comes once for every time at which it is due.
+    if (pack.place.order <= cutoff || seen.has(pack.place.sequence)) continue;
+    seen.add(pack.place.sequence);
+    for (let index = 0; index < pack.count; index++) {
+      const state = pack.state(index);
+      if (state === "gone" || state === "ready" || pack.visibleAt(index) > now) continue;
+      counts[state] -= 1;
+      counts.ready += 1;
+      overtaken += 1;
+    }
   }
-  for (const due of lane.everyDue(now)) {
-    overtaken += 1;
-    if (due.place.order <= cutoff) continue; // expired: counted out above
-    counts[due.index] -= 1;
-    counts.ready += 1;
-  }
-  const [oldest] = lane.messages(placeAfter(lane.id, cutoff), laneEnd(lane.id), 1);
+  const oldest = counts.ready + counts.inFlight + counts.delayed > 0 ? lane.oldestAfter(cutoff) : undefined;
   return {
     depth: {
       ApproximateNumberOfMessages: counts.ready,
@@ -60,20 +46,27 @@ export function depthOf(lane: Lane, row: QueueRow, now: number): { depth: QueueD
       ApproximateNumberOfMessagesDelayed: counts.delayed,
       bytes: counts.bytes,
       records: counts.records,
-      oldestSentAt: oldest?.row.sentAt,
+      oldestSentAt: oldest && lane.packContent(oldest).sentAt,
     },
     behind: overtaken > WORTH_SETTLING,
   };
 }
 
-/** Whether a receive would find something now, and if not, when the next hidden message becomes visible. */
+/** Whether a receive may find something now, and if not, when the next hidden message becomes visible. */
 export function availability(
   lane: Lane,
   row: QueueRow,
   now: number,
 ): { readonly now: true } | { readonly now: false; readonly at: number | undefined } {
-  const cutoff = expiredUpTo(row, now);
-  if (lane.ready(placeAfter(lane.id, cutoff), 1).length > 0) return { now: true };
-  const next = lane.nextDue();
-  return next !== undefined && next <= now ? { now: true } : { now: false, at: next };
+  const { totals } = lane;
+  if (totals.nextDue <= now) return { now: true };
+  // What expires may have locked its group.
+  const overdue = lane.isOverdue(now, row.attributes.MessageRetentionPeriod * 1000);
+  const served = lane.fifo ? overdue || lane.groups.waiting(1).length > 0 : totals.ready > 0;
+  if (
+    served &&
+    (totals.oldest > expiredUpTo(row, now) || lane.oldestAfter(expiredUpTo(row, now)) !== undefined)
+  )
+    return { now: true };
+  return { now: false, at: Number.isFinite(totals.nextDue) ? totals.nextDue : undefined };
 }

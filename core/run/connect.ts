@@ -6,8 +6,11 @@ import {
   type ConnectorContext,
   type Sink,
   type Source,
+  type TokenKeeper,
   TransientError,
 } from "../contracts/index.js";
+import { GrantedSource } from "./granted-source.js";
+import type { GrantOwner } from "./grants.js";
 import { isAlive } from "./lease.js";
 import type { RunHost } from "./types.js";
 
@@ -18,7 +21,20 @@ export function connectSource(host: RunHost, connection: string, onWait?: Wait):
   const config = connectionOf(host, connection);
   const connector = host.connectors.sources.get(config.connector);
   if (connector === undefined) throw notA(connection, "source");
-  return connector.connect(config.config, contextOf(host, connection, onWait));
+  const { grants } = host;
+  const owner = grantOwner(host, connection);
+  const open = (tokens?: TokenKeeper) =>
+    connector.connect(config.config, contextOf(host, connection, onWait, tokens));
+  if (owner === undefined || grants === undefined) return open();
+  return new GrantedSource(open(grants.keeper(owner)), grants, owner);
+}
+
+/** What a connection's grant needs to know; undefined where it signs in without one. */
+export function grantOwner(host: RunHost, connection: string): GrantOwner | undefined {
+  const { connector, config } = connectionOf(host, connection);
+  const spec = host.connectors.sources.get(connector)?.spec.oauth;
+  const app = spec?.app(config);
+  return spec === undefined || app === undefined ? undefined : { connection, config, app, spec };
 }
 
 /** Opens a sink connection of the project. */
@@ -47,7 +63,12 @@ function notA(connection: string, role: string): ConfigError {
   });
 }
 
-function contextOf(host: RunHost, connection: string, onWait: Wait | undefined): ConnectorContext {
+function contextOf(
+  host: RunHost,
+  connection: string,
+  onWait: Wait | undefined,
+  tokens?: TokenKeeper,
+): ConnectorContext {
   return {
     connection,
     clock: host.clock,
@@ -56,6 +77,7 @@ function contextOf(host: RunHost, connection: string, onWait: Wait | undefined):
     tmpDir: tmpDir(host, connection),
     projectDir: host.project.dir,
     ...(onWait === undefined ? {} : { onWait }),
+    ...(tokens === undefined ? {} : { tokens }),
   };
 }
 

@@ -9,6 +9,7 @@ import {
   type Schema,
   type Sink,
   type SinkWriter,
+  textAttributes,
   throwIfCancelled,
 } from "../contracts/index.js";
 import type { FlowSink } from "../flow/types.js";
@@ -237,7 +238,8 @@ export class Lane {
     const [first] = messages;
     invariant(first !== undefined, "LOAD_EMPTY", "a load needs a message");
     const { flow, host } = this.#session;
-    const { run = this.#session.run, generation = this.#session.generation, schema = "" } = first.attributes;
+    const attributes = textAttributes(first.attributes);
+    const { run = this.#session.run, generation = this.#session.generation, schema = "" } = attributes;
     const state = await commit(this.#session, ({ store }) => {
       const updated = updateRun(store, flow.name, run, (current) =>
         updateSink(current, this.queue, (sink) => ({ ...sink, opened: sink.opened + 1 })),

@@ -11,6 +11,7 @@ import { keyOf } from "./order.js";
 import { PageMapper, type PageWork } from "./page.js";
 import { readRequest } from "./prepare.js";
 import { putSequence } from "./read.js";
+import { isRecognisable } from "./refused-record.js";
 import { commit, type Session } from "./session.js";
 
 /*
@@ -89,7 +90,10 @@ async function findRepeats(session: Session, read: ReadState, page: Page): Promi
   const candidates = page.records.flatMap((record: SourceRecord, position) => {
     const version = record[cursorField];
     const key = keyOf(record, stream.primaryKey);
-    return typeof version === "string" && version < below && key !== undefined
+    return typeof version === "string" &&
+      version < below &&
+      key !== undefined &&
+      isRecognisable(record, page, session.prepared)
       ? [{ position, key, version }]
       : [];
   });

@@ -2,6 +2,7 @@ import {
   type Environment,
   InvariantError,
   invariant,
+  RateLimitError,
   type RunError,
   type RunState,
   type SinkState,
@@ -150,6 +151,16 @@ export async function settleRun(environment: Environment, state: RunState): Prom
     }
     return settled;
   });
+}
+
+/** A limit of hours that does not say how long it lasts. */
+const PARKED_MS = 3_600_000;
+
+/** What the history keeps of an error that ended a run at `now` (epoch ms): a parked one says when to come back. */
+export function endError(error: unknown, now: number): RunError {
+  const kept = runError(error);
+  if (!(error instanceof RateLimitError && error.scope === "park")) return kept;
+  return { ...kept, retryAt: new Date(now + (error.retryAfterMs ?? PARKED_MS)).toISOString() };
 }
 
 /** What the history keeps of an error. */

@@ -1,4 +1,4 @@
-import type { Load, LoadState, Message } from "../contracts/index.js";
+import { type Load, type LoadState, type Message, textAttributes } from "../contracts/index.js";
 
 /** The load of a recorded state and its messages, as a sink sees it. `resumed`: another run recorded it. */
 export function loadOf(state: LoadState, messages: readonly Message[], resumed: boolean): Load {
@@ -19,6 +19,6 @@ export function loadOf(state: LoadState, messages: readonly Message[], resumed: 
 
 /** What messages must share to go into one load: the run whose account they belong to, and their columns. */
 export function groupOf(message: Message): string {
-  const { run, generation, schema, op } = message.attributes;
+  const { run, generation, schema, op } = textAttributes(message.attributes);
   return [run, generation, schema, op].join("\n");
 }

@@ -5,12 +5,13 @@ import {
   type SendEntry,
   type SourceRecord,
 } from "../contracts/index.js";
-import { recordJson } from "../flow/index.js";
+import { recordJson, recordLine } from "../flow/index.js";
 import type { FlowSink, Rejection } from "../flow/types.js";
 import { emptyTally, type Tally } from "./account.js";
 import { deadLetter } from "./deadletter.js";
 import { keyOf, orderOf } from "./order.js";
 import { Packer } from "./pack.js";
+import { isRecognisable, refusalOf } from "./refused-record.js";
 import type { Session } from "./session.js";
 
 /** What one page became: everything its transaction writes. */
@@ -71,7 +72,7 @@ export class PageMapper {
   /** `repeats`: positions of records that are stored already. RecordError where a rejection fails the run. */
   async map(repeats: ReadonlySet<number>): Promise<PageWork> {
     const { plan } = this.#session.prepared;
-    const { records, rememberFrom } = this.#page;
+    const { records, rememberFrom, refused } = this.#page;
     for (let position = 0; position < records.length; position++) {
       const record = records[position]!;
       if (repeats.has(position)) {
@@ -80,11 +81,15 @@ export class PageMapper {
       }
       if (rememberFrom !== undefined) this.#remember(record, rememberFrom);
       this.#tally.fetched++;
-      const outcome = plan.process(record);
+      const why = refused?.get(record);
+      const outcome = why === undefined ? plan.process(record) : refusalOf(why, this.#session.flow);
       if (outcome.kind === "mapped") {
         const line = plan.stringify(outcome.record);
-        if (!this.#pack(line, record)) await this.#packLarge(line, record);
-        this.#mapped++;
+        if (typeof line !== "string") await this.#reject(record, line);
+        else {
+          if (!this.#pack(line, record)) await this.#packLarge(line, record);
+          this.#mapped++;
+        }
       } else if (outcome.kind === "filtered") {
         this.#tally.filtered++;
       } else {
@@ -134,7 +139,9 @@ export class PageMapper {
   }
 
   #remember(record: SourceRecord, rememberFrom: string): void {
-    const { cursorField, stream } = this.#session.prepared;
+    const { prepared } = this.#session;
+    const { cursorField, stream } = prepared;
+    if (!isRecognisable(record, this.#page, prepared)) return;
     const version = cursorField === undefined ? undefined : record[cursorField];
     if (typeof version !== "string" || version < rememberFrom) return;
     const key = keyOf(record, stream.primaryKey);
@@ -154,7 +161,9 @@ export class PageMapper {
       return;
     }
     this.#tally.deadLettered++;
-    const line = Buffer.from(`${recordJson(record)}\n`);
+    // What was in doubt when it was read stays in doubt: the letter holds the text of the source.
+    const text = this.#page.refused?.get(record)?.text;
+    const line = Buffer.from(`${text === undefined ? recordJson(record) : recordLine(text)}\n`);
     const body = line.length > pool.size ? await host.environment.queues.stage(line) : line;
     const { stage, rule, reason } = rejection;
     this.#deadLetters.push(

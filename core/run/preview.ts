@@ -1,10 +1,12 @@
-import { CancelledError, type SourceRecord, type Value } from "../contracts/index.js";
-import type { Flow } from "../flow/types.js";
+import { CancelledError, type Page, type SourceRecord, type Value } from "../contracts/index.js";
+import type { Flow, Outcome } from "../flow/types.js";
+import { forecastCalls } from "./budgets.js";
 import { connectSink, connectSource } from "./connect.js";
 import { queueName } from "./names.js";
 import { isOrdered } from "./page.js";
-import { prepareFlow, readRequest } from "./prepare.js";
+import { type PreparedFlow, prepareFlow, readRequest } from "./prepare.js";
 import { startOfRead } from "./read.js";
+import { refusalOf } from "./refused-record.js";
 import type { PlanReport, PreviewRow, RunHost } from "./types.js";
 
 /** The first records of the stream and what the flow makes of them. Writes nothing, moves nothing. */
@@ -21,7 +23,7 @@ export async function previewFlow(
     const prepared = await prepareFlow(source, flow, options.signal);
     for await (const page of source.read(readRequest(prepared, { cursor: undefined, signal }))) {
       for (const record of page.records.slice(0, options.limit - rows.length)) {
-        rows.push(previewRow(prepared.plan.process(record), record));
+        rows.push(previewRow(becomes(prepared, page, record), record));
       }
       if (rows.length >= options.limit) break;
     }
@@ -34,10 +36,17 @@ export async function previewFlow(
   return rows;
 }
 
-function previewRow(
-  outcome: ReturnType<Awaited<ReturnType<typeof prepareFlow>>["plan"]["process"]>,
-  source: SourceRecord,
-): PreviewRow {
+/** As a run would have it, up to the line for the sinks. */
+function becomes({ plan, flow }: PreparedFlow, { refused }: Page, record: SourceRecord): Outcome {
+  const why = refused?.get(record);
+  if (why !== undefined) return refusalOf(why, flow);
+  const outcome = plan.process(record);
+  if (outcome.kind !== "mapped") return outcome;
+  const line = plan.stringify(outcome.record);
+  return typeof line === "string" ? outcome : { kind: "rejected", rejection: line };
+}
+
+function previewRow(outcome: Outcome, source: SourceRecord): PreviewRow {
   if (outcome.kind === "mapped") {
     // The plan reuses its outcome; what is kept must be a copy.
     return { source, outcome: "mapped", mapped: { ...outcome.record } as Value };
@@ -55,6 +64,11 @@ export async function planFlow(host: RunHost, flow: Flow, signal: AbortSignal): 
     const prepared = await prepareFlow(source, flow, signal);
     const { read } = startOfRead(store, prepared, "plan", { trigger: "plan", signal });
     const plan = await source.plan(readRequest(prepared, { cursor: read.cursor, signal }));
+    const budget = forecastCalls(host, flow.source.connection, plan);
+    // Calls of the same read: the slowest limit sets its pace.
+    const spans = [plan.durationMs ?? null, ...budget.map(({ waitMs }) => waitMs)].filter(
+      (ms) => ms !== null,
+    );
     const sinks: PlanReport["sinks"][number][] = [];
     let queued = 0;
     for (const [index, target] of flow.sinks.entries()) {
@@ -89,6 +103,8 @@ export async function planFlow(host: RunHost, flow: Flow, signal: AbortSignal): 
       window: plan.window ?? null,
       records: plan.records,
       apiCalls: plan.apiCalls,
+      durationMs: spans.length === 0 ? null : Math.max(...spans),
+      budget,
       schema: prepared.plan.schema.fields.map(({ name, type }) => ({ name, type })),
       sinks,
       openLoads: store.openLoads(flow.name).length,

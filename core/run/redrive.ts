@@ -1,25 +1,27 @@
-import { ORDER_COLUMN, type SendEntry, type SourceRecord } from "../contracts/index.js";
+import { ORDER_COLUMN, type SourceRecord } from "../contracts/index.js";
 import { recordJson } from "../flow/index.js";
-import type { Flow } from "../flow/types.js";
-import { parseJson } from "../http/json.js";
+import type { Flow, Rejection } from "../flow/types.js";
+import { refusedRecords } from "../http/duplicates.js";
 import { connectSource } from "./connect.js";
 import { deadLetterAttributes } from "./deadletter.js";
-import { type DeadLetter, type DeadLetterFilter, deadLettersOf } from "./deadletters.js";
-import { updateRun, updateSink } from "./history.js";
-import { deadLetterQueue, queueName } from "./names.js";
+import { type DeadLetter, type DeadLetterFilter, deadLettersOf, isObject, jsonOf } from "./deadletters.js";
+import type { Backpressure } from "./extract.js";
+import { queueName } from "./names.js";
 import { orderOf } from "./order.js";
 import { isOrdered } from "./page.js";
 import { prepareFlow } from "./prepare.js";
+import { type Returning, ReturningBatch } from "./returning.js";
 import { execute } from "./run.js";
-import { commit, type Session } from "./session.js";
+import type { Session } from "./session.js";
 import { type Place, placesOf, placeToday } from "./sinks.js";
 import type { RunHost, RunResult } from "./types.js";
 
 /*
  * Redrive: dead letters go through the flow as it stands now. What map or validate had refused is a source record and is
  * mapped anew, for every sink; what a sink had refused is a mapped record and goes back to that sink alone. A letter
- * leaves the dead-letter queue in the transaction that puts it into the sink queues; one that is refused again stays.
- * The run that does this has an account of its own: fetched are the letters that left the queue.
+ * leaves the dead-letter queue in the transaction that puts it into the sink queues (ReturningBatch: many letters share
+ * one); one that is refused again stays. The run that does this has an account of its own: fetched are the letters that
+ * left the queue.
  *
  * A sink that replaces its content takes letters of the last read only: a newer read has seen the record of an older
  * letter itself, as it is now.
@@ -28,19 +30,26 @@ import type { RunHost, RunResult } from "./types.js";
 export interface RedriveOptions extends DeadLetterFilter {
   /** Say what would happen and change nothing. */
   readonly dryRun: boolean;
+  /** Letters sent back per second at most; undefined: as fast as it goes. */
+  readonly perSecond?: number;
   readonly signal: AbortSignal;
 }
 
 export interface RedriveReport {
   readonly examined: number;
+  /** Letters that leave their queue. */
   readonly redriven: number;
+  /** Of these, those that the flow's filter leaves out today: they go to no sink. */
+  readonly filtered: number;
+  /** Records for each sink queue. */
+  readonly queues: Readonly<Record<string, number>>;
   readonly stillRejected: readonly { readonly messageId: string; readonly reason: string }[];
   /** Undefined on a dry run and when there was nothing to redrive. */
   readonly run?: RunResult;
 }
 
 type Verdict =
-  | { readonly passes: true; readonly lines: ReadonlyMap<string, string>; readonly filtered: boolean }
+  | ({ readonly passes: true } & Omit<Returning, "letter">)
   | { readonly passes: false; readonly rule: string; readonly reason: string };
 
 export async function redriveDeadLetters(
@@ -48,10 +57,10 @@ export async function redriveDeadLetters(
   flow: Flow,
   options: RedriveOptions,
 ): Promise<RedriveReport> {
-  const still: { messageId: string; reason: string }[] = [];
-  let examined = 0;
-  let redriven = 0;
-  const letters = () => deadLettersOf(host.environment, flow.name, options);
+  const tally = new Tally();
+  // What arrives later, refused by a sink in this very run, is for another redrive.
+  const until = Math.min(options.until ?? Number.POSITIVE_INFINITY, host.clock.now() + 1);
+  const letters = () => deadLettersOf(host.environment, flow.name, { ...options, until });
   if (options.dryRun) {
     const source = connectSource(host, flow.source.connection);
     try {
@@ -59,39 +68,85 @@ export async function redriveDeadLetters(
       const places = await placesOf(host, flow);
       const generation = host.environment.store.checkpoint(flow.name)?.generation ?? "";
       for (const letter of letters()) {
-        examined++;
         const verdict = judge({ host, flow, prepared, places, generation }, letter);
-        if (verdict.passes) redriven++;
-        else still.push({ messageId: letter.messageId, reason: verdict.reason });
+        if (verdict.passes) tally.passed([{ ...verdict, letter }]);
+        else tally.refused(letter, verdict.reason);
       }
     } finally {
       await source.close();
     }
-    return { examined, redriven, stillRejected: still };
+    return tally.report();
   }
-  if (letters().next().done === true) return { examined, redriven, stillRejected: still };
+  if (letters().next().done === true) return tally.report();
   const run = await execute(
     host,
     flow,
     { trigger: "redrive", signal: options.signal },
-    async (session, stop) => {
-      for (const letter of letters()) {
-        if (stop.aborted || session.signal.aborted) return false;
-        // Refused by its sink again while this run goes on: that is for another redrive.
-        if (letter.run === session.run) continue;
-        examined++;
-        const verdict = judge(session, letter);
-        if (verdict.passes) {
-          if (await sendBack(session, letter, verdict)) redriven++;
-        } else {
-          await keep(session, letter, verdict);
-          still.push({ messageId: letter.messageId, reason: verdict.reason });
-        }
-      }
-      return true;
-    },
+    async (session, stop, backpressure) =>
+      sendBack(session, { letters: letters(), perSecond: options.perSecond, tally, stop, backpressure }),
   );
-  return { examined, redriven, stillRejected: still, run };
+  return { ...tally.report(), run };
+}
+
+/** What became of the letters so far. */
+class Tally {
+  #redriven = 0;
+  #filtered = 0;
+  readonly #queues: Record<string, number> = {};
+  readonly #still: { messageId: string; reason: string }[] = [];
+
+  passed(returned: readonly Returning[]): void {
+    for (const { lines, filtered } of returned) {
+      this.#redriven++;
+      if (filtered) this.#filtered++;
+      for (const queue of lines.keys()) this.#queues[queue] = (this.#queues[queue] ?? 0) + 1;
+    }
+  }
+
+  refused({ messageId }: DeadLetter, reason: string): void {
+    this.#still.push({ messageId, reason });
+  }
+
+  report(): RedriveReport {
+    return {
+      examined: this.#redriven + this.#still.length,
+      redriven: this.#redriven,
+      filtered: this.#filtered,
+      queues: this.#queues,
+      stillRejected: this.#still,
+    };
+  }
+}
+
+/** Sends every letter back that passes today. False when it was told to stop before the end. */
+async function sendBack(
+  session: Session,
+  work: {
+    readonly letters: Iterable<DeadLetter>;
+    readonly perSecond: number | undefined;
+    readonly tally: Tally;
+    readonly stop: AbortSignal;
+    readonly backpressure: Backpressure;
+  },
+): Promise<boolean> {
+  const { letters, perSecond, tally, stop, backpressure } = work;
+  const stopped = () => stop.aborted || session.signal.aborted;
+  const batch = new ReturningBatch(session, perSecond);
+  for (const letter of letters) {
+    if (stopped()) return false;
+    const verdict = judge(session, letter);
+    if (verdict.passes) batch.add({ ...verdict, letter });
+    else {
+      keep(session, letter, verdict);
+      tally.refused(letter, verdict.reason);
+    }
+    if (!batch.isFull) continue;
+    await backpressure();
+    if (stopped()) return false;
+    tally.passed(await batch.send());
+  }
+  tally.passed(await batch.send());
+  return true;
 }
 
 /** What the flow says of the letter today, and the lines for each sink queue. */
@@ -100,7 +155,7 @@ function judge(
   letter: DeadLetter,
 ): Verdict {
   const { host, flow, prepared, places, generation } = session;
-  const { attributes } = letter.message;
+  const { attributes } = letter;
   const state = host.environment.store.run(flow.name, letter.run);
   const takes = ({ replaces }: Place) => !replaces || state?.generation === generation;
   const record = recordOf(letter);
@@ -115,15 +170,19 @@ function judge(
       return { passes: false, rule: "sink", reason: `the flow has no sink ${letter.sink ?? ""} any more` };
     }
     if (!takes(own)) return REPLACED;
-    return { passes: true, filtered: false, lines: new Map([[own.queue, recordJson(record)]]) };
+    // It keeps the columns it was mapped to.
+    const schema = attributes.schema || prepared.plan.schemaId;
+    return { passes: true, filtered: false, schema, lines: new Map([[own.queue, recordJson(record)]]) };
   }
+  const doubt = refusedRecords(letter.message.body(), record, []).get(record);
+  if (doubt !== undefined) return { passes: false, rule: doubt.rule, reason: doubt.reason };
   const outcome = prepared.plan.process(record);
-  if (outcome.kind === "rejected") {
-    return { passes: false, rule: outcome.rejection.rule, reason: outcome.rejection.reason };
-  }
-  if (outcome.kind === "filtered") return { passes: true, filtered: true, lines: new Map() };
+  if (outcome.kind === "rejected") return refusedAgain(outcome.rejection);
+  const schema = prepared.plan.schemaId;
+  if (outcome.kind === "filtered") return { passes: true, filtered: true, schema, lines: new Map() };
   const order = attributes.order ?? orderOf(undefined, 0);
   const plain = prepared.plan.stringify(outcome.record);
+  if (typeof plain !== "string") return refusedAgain(plain);
   const lines = new Map<string, string>();
   for (const [index, sink] of flow.sinks.entries()) {
     const place = places[index];
@@ -131,9 +190,14 @@ function judge(
     const line = isOrdered(sink)
       ? prepared.plan.stringify({ ...outcome.record, [ORDER_COLUMN]: order })
       : plain;
+    if (typeof line !== "string") return refusedAgain(line);
     lines.set(place.queue, line);
   }
-  return lines.size === 0 ? REPLACED : { passes: true, filtered: false, lines };
+  return lines.size === 0 ? REPLACED : { passes: true, filtered: false, schema, lines };
+}
+
+function refusedAgain({ rule, reason }: Rejection): Verdict {
+  return { passes: false, rule, reason };
 }
 
 const REPLACED: Verdict = {
@@ -143,71 +207,12 @@ const REPLACED: Verdict = {
 };
 
 function recordOf(letter: DeadLetter): SourceRecord | undefined {
-  try {
-    const value = parseJson(letter.message.body());
-    return isRecord(value) ? value : undefined;
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
-}
-
-function isRecord(value: unknown): value is SourceRecord {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-async function sendBack(
-  session: Session,
-  letter: DeadLetter,
-  verdict: Verdict & { passes: true },
-): Promise<boolean> {
-  const { flow, run, generation, prepared, host, pool } = session;
-  const entries = new Map<string, SendEntry>();
-  for (const [queue, line] of verdict.lines) {
-    const bytes = Buffer.from(`${line}\n`);
-    const body = bytes.length > pool.size ? await host.environment.queues.stage(bytes) : bytes;
-    // A record that its sink had refused keeps the columns it was mapped to.
-    const schema = (letter.stage === "sink" && letter.message.attributes.schema) || prepared.plan.schemaId;
-    const attributes = { flow: flow.name, run, generation, schema, op: "redrive" };
-    entries.set(queue, { body, records: 1, attributes });
-  }
-  const moved = await commit(session, ({ queues, store }) => {
-    // Another tool may have taken the letter in the meantime.
-    if (queues.deleteById(deadLetterQueue(flow.name), [letter.messageId]) === 0) return false;
-    for (const [queue, entry] of entries) queues.send(queue, [entry]);
-    updateRun(store, flow.name, run, (state) => {
-      let next = {
-        ...state,
-        records: {
-          ...state.records,
-          fetched: state.records.fetched + 1,
-          filtered: state.records.filtered + (verdict.filtered ? 1 : 0),
-        },
-      };
-      for (const sink of state.sinks) {
-        // A letter for one sink counts as loaded at the others, which have its record already.
-        const elsewhere = !verdict.filtered && !verdict.lines.has(sink.queue) ? 1 : 0;
-        const sent = verdict.lines.has(sink.queue) ? 1 : elsewhere;
-        next = updateSink(next, sink.queue, (own) => ({
-          ...own,
-          sent: own.sent + sent,
-          records: own.records + elsewhere,
-        }));
-      }
-      return next;
-    });
-    return true;
-  });
-  if (moved) session.meter.fetched++;
-  return moved;
+  const value = jsonOf(letter.message.body());
+  return isObject(value) ? value : undefined;
 }
 
 /** Refused again: it stays, with today's reason. */
-async function keep(
-  session: Session,
-  letter: DeadLetter,
-  verdict: Verdict & { passes: false },
-): Promise<void> {
+function keep(session: Session, letter: DeadLetter, verdict: Verdict & { passes: false }): void {
   if (verdict.reason === letter.reason && verdict.rule === letter.rule) return;
   session.host.log.info("refused again", {
     ...deadLetterAttributes({

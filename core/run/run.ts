@@ -7,11 +7,12 @@ import {
 } from "../contracts/index.js";
 import type { Flow } from "../flow/types.js";
 import { assertBalanced } from "./account.js";
+import { evaluateAlarms } from "./alarms.js";
 import { connectSink, connectSource } from "./connect.js";
 import { Lane } from "./deliver.js";
 import { beyondAllowance, exitCodeOf } from "./exit.js";
 import { type Backpressure, extract, type ReadState } from "./extract.js";
-import { beginRun, runError, settleRun, updateRun } from "./history.js";
+import { beginRun, endError, runError, settleRun, updateRun } from "./history.js";
 import { HeldLease } from "./lease.js";
 import { deadLetterQueue, leaseName, queueName, runId } from "./names.js";
 import { BodyPool } from "./pack.js";
@@ -59,9 +60,21 @@ export async function execute(
     onLost,
   );
   try {
-    return await new Run(host, flow, options, lease, abort, feed).execute();
+    const result = await new Run(host, flow, options, lease, abort, feed).execute();
+    await lookAtAlarms(host);
+    return result;
   } finally {
     await lease.release();
+  }
+}
+
+/** A run has done its work whether or not its alarms can be written down. */
+async function lookAtAlarms({ environment, project, clock, log }: RunHost): Promise<void> {
+  try {
+    await evaluateAlarms(environment, project, clock.now(), log);
+  } catch (error) {
+    if (!(error instanceof SluiceError)) throw error;
+    log.warn("the alarms could not be looked at", { error: error.message });
   }
 }
 
@@ -348,7 +361,7 @@ class Run {
           ...current,
           status: error === undefined ? "succeeded" : status,
           endedAt: new Date(clock.now()).toISOString(),
-          error: error === undefined ? null : runError(error),
+          error: error === undefined ? null : endError(error, clock.now()),
         };
       }),
     );

@@ -1,4 +1,4 @@
-import type { RunState, SinkState } from "../contracts/index.js";
+import { type RunState, type SinkState, textAttributes } from "../contracts/index.js";
 import { queuedOf } from "./account.js";
 import type { Lane } from "./deliver.js";
 import {
@@ -79,7 +79,7 @@ function recordsByRun(session: Session, queue: string): ReadonlyMap<string, numb
   for (;;) {
     const page = queues.peek(queue, { limit: PEEK, ...(after === undefined ? {} : { after }) });
     for (const { attributes, records } of page) {
-      const run = attributes.run ?? "";
+      const { run = "" } = textAttributes(attributes);
       held.set(run, (held.get(run) ?? 0) + records);
     }
     after = page.at(-1)?.messageId;

@@ -1,4 +1,10 @@
-import type { LoadState, Message, RecordError, SendEntry } from "../contracts/index.js";
+import {
+  type LoadState,
+  type Message,
+  type RecordError,
+  type SendEntry,
+  textAttributes,
+} from "../contracts/index.js";
 import { deadLetter } from "./deadletter.js";
 import type { Lane } from "./deliver.js";
 import { updateRun, updateSink } from "./history.js";
@@ -135,14 +141,10 @@ async function buryRecord(
     rule: refusal.code,
     reason: refusal.message,
     order: "",
+    schema: textAttributes(message.attributes).schema,
   });
-  const attributes = {
-    ...entry.attributes,
-    schema: message.attributes.schema ?? "",
-    op: message.attributes.op ?? "",
-  };
   await commit(session, ({ queues, store }) => {
-    queues.send(deadLetterQueue(flow.name), [{ ...entry, attributes }]);
+    queues.send(deadLetterQueue(flow.name), [entry]);
     queues.deleteById(lane.queue, [message.messageId]);
     store.deleteLoad(state.flow, state.id);
     updateRun(store, flow.name, state.run, (current) =>

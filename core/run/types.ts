@@ -1,5 +1,7 @@
 import type { Clock, Environment, Log, Random, RunState, Value } from "../contracts/index.js";
 import type { Connectors, Project } from "../flow/types.js";
+import type { BudgetForecast } from "../http/index.js";
+import type { Grants } from "./grants.js";
 
 /** What a run needs of its host: the CLI, later the daemon. */
 export interface RunHost {
@@ -10,6 +12,8 @@ export interface RunHost {
   readonly random: Random;
   readonly log: Log;
   readonly onProgress?: (progress: Progress) => void;
+  /** Keeps what accounts hand out; absent: refresh tokens live as long as their connection. */
+  readonly grants?: Grants;
 }
 
 export interface RunOptions {
@@ -62,6 +66,10 @@ export interface PlanReport {
   readonly window: { readonly from: string | null; readonly to: string } | null;
   readonly records: number | null;
   readonly apiCalls: number | null;
+  /** At least so long by the limits of the API and what is left of them, milliseconds; null where nobody can say. */
+  readonly durationMs: number | null;
+  /** What the calls will meet in each limit of the account. */
+  readonly budget: readonly BudgetForecast[];
   readonly schema: readonly { readonly name: string; readonly type: string }[];
   readonly sinks: readonly {
     readonly connection: string;

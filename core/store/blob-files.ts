@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, statSync, unlinkSync } from "node:fs";
+import { createReadStream, existsSync, readdirSync, readFileSync, statSync, unlinkSync } from "node:fs";
 import { mkdir, open, unlink } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import type { Clock, Random } from "../contracts/index.js";
 import type { BlobShelf } from "../queue/index.js";
 import { classed } from "./storage-error.js";
@@ -54,6 +55,10 @@ export class BlobFiles implements BlobShelf {
     } catch (error) {
       throw classed(error, this.#path(name));
     }
+  }
+
+  stream(name: string): Readable {
+    return createReadStream(this.#path(name));
   }
 
   has(name: string): boolean {

@@ -1,3 +1,4 @@
+import { Readable } from "node:stream";
 import { InvariantError, type Random } from "../contracts/index.js";
 import type { BlobShelf } from "../queue/index.js";
 
@@ -20,6 +21,10 @@ export class BlobMemory implements BlobShelf {
     const bytes = this.#blobs.get(name);
     if (!bytes) throw new InvariantError("BLOB_MISSING", `blob ${name} is not there`);
     return Buffer.from(bytes);
+  }
+
+  stream(name: string): Readable {
+    return Readable.from([this.read(name)]);
   }
 
   has(name: string): boolean {

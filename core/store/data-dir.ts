@@ -1,17 +1,19 @@
 import {
   closeSync,
+  constants,
   existsSync,
   fstatSync,
   linkSync,
   mkdirSync,
   openSync,
   readFileSync,
-  readSync,
   rmSync,
   writeFileSync,
+  writeSync,
 } from "node:fs";
 import { join } from "node:path";
 import { ConfigError } from "../contracts/index.js";
+import { findDamage } from "./page-walk.js";
 import { classed } from "./storage-error.js";
 
 /**
@@ -75,11 +77,10 @@ export function prepareLockFile({ buffer }: DataDirPaths): void {
   }
 }
 
-/** `MDB_MAGIC` as it stands behind the page header, and where (the page header is 24 bytes in this version of LMDB). */
-const MAGIC = 0xbeefc0de;
-const HEADER_BYTES = 24;
-
-/** ConfigError DATA_DIR_DAMAGED for a data file that is not LMDB's or shorter than it once was. An absent one is fine. */
+/**
+ * ConfigError DATA_DIR_DAMAGED for a data file that is not LMDB's, is shorter than it once was, or whose pages do not
+ * fit together (page-walk.ts). An absent one is fine.
+ */
 export function checkDataFile(paths: DataDirPaths): void {
   const damaged = (reason: string) =>
     new ConfigError("DATA_DIR_DAMAGED", `The data directory's file ${reason}.`, {
@@ -96,9 +97,8 @@ export function checkDataFile(paths: DataDirPaths): void {
     const { size } = fstatSync(file);
     if (size < reached) throw damaged(`has ${size} bytes where it had ${reached}`);
     if (size === 0) return; // created and not yet written by another process, or by one that was killed right then
-    const head = Buffer.alloc(HEADER_BYTES + 4);
-    if (readSync(file, head, 0, head.length, 0) < head.length || head.readUInt32LE(HEADER_BYTES) !== MAGIC)
-      throw damaged("is not an LMDB file");
+    const damage = findDamage(file);
+    if (damage !== undefined) throw damaged(damage);
   } finally {
     closeSync(file);
   }
@@ -109,13 +109,32 @@ export function openDataFile(paths: DataDirPaths): number {
   return openSync(paths.data, "r");
 }
 
-/** Not fsynced and need not be: a smaller number than the truth only checks less. */
-export function writeExtent(paths: DataDirPaths, bytes: number): void {
-  try {
-    writeFileSync(paths.extent, `${bytes}\n`);
-  } catch (error) {
-    // The commit is durable already; a full disk will show at the next one.
-    if (classed(error, paths.extent).code !== "DISK_FULL") throw error;
+/** Digits of the extent: a fixed width, so that writing over it never leaves a tail. */
+const EXTENT_DIGITS = 16;
+
+/** The record of how long the data file once was. Kept open: it is written after every commit that made it longer. */
+export class Extent {
+  readonly #paths: DataDirPaths;
+  #file: number | undefined;
+
+  constructor(paths: DataDirPaths) {
+    this.#paths = paths;
+  }
+
+  /** Not fsynced and need not be: a smaller number than the truth only checks less. */
+  write(bytes: number): void {
+    try {
+      this.#file ??= openSync(this.#paths.extent, constants.O_RDWR | constants.O_CREAT);
+      writeSync(this.#file, `${String(bytes).padStart(EXTENT_DIGITS)}\n`, 0);
+    } catch (error) {
+      // The commit is durable already; a full disk will show at the next one.
+      if (classed(error, this.#paths.extent).code !== "DISK_FULL") throw error;
+    }
+  }
+
+  close(): void {
+    if (this.#file !== undefined) closeSync(this.#file);
+    this.#file = undefined;
   }
 }
 

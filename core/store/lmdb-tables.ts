@@ -2,6 +2,7 @@ import { fstatSync } from "node:fs";
 import type { Database, Key, RootDatabase } from "lmdb";
 import { ConfigError, InvariantError } from "../contracts/index.js";
 import type { KeyRange, Table, Tables } from "../queue/index.js";
+import { Sealer, unsealed } from "./sealed-value.js";
 import { classed, commitError } from "./storage-error.js";
 
 interface Work {
@@ -25,6 +26,7 @@ export class LmdbTables implements Tables {
   readonly #onGrowth: ((bytes: number) => void) | undefined;
   readonly #file: number;
   readonly #onClose: () => void;
+  readonly #sealer = new Sealer();
   #waiting: Work[] | undefined;
   #writing = false;
   #closed = false;
@@ -49,11 +51,14 @@ export class LmdbTables implements Tables {
   }
 
   json<V>(name: string): Table<V> {
-    return new LmdbTable<V>(this.#open<V>(name, "json"), () => this.#throwUnlessWriting());
+    return this.#table<V>(name, {
+      encode: (value) => Buffer.from(JSON.stringify(value)),
+      decode: (bytes) => JSON.parse(bytes.toString("utf8")),
+    });
   }
 
   bytes(name: string): Table<Buffer> {
-    return new LmdbTable<Buffer>(this.#open<Buffer>(name, "binary"), () => this.#throwUnlessWriting());
+    return this.#table<Buffer>(name, { encode: (value) => value, decode: (bytes) => bytes });
   }
 
   read<T>(work: () => T): T {
@@ -95,10 +100,14 @@ export class LmdbTables implements Tables {
     this.#onClose();
   }
 
-  #open<V>(name: string, encoding: "json" | "binary"): Database<V, Key> {
-    const database: Database<V, Key> | undefined = this.#root.openDB<V, Key>({
+  #table<V>(name: string, codec: Codec<V>): Table<V> {
+    return new LmdbTable<V>(name, this.#open(name), codec, this.#sealer, () => this.#throwUnlessWriting());
+  }
+
+  #open(name: string): Database<Buffer, Key> {
+    const database: Database<Buffer, Key> | undefined = this.#root.openDB<Buffer, Key>({
       name,
-      encoding,
+      encoding: "binary",
       keyEncoding: "binary",
     });
     if (database) return database;
@@ -188,17 +197,36 @@ export class LmdbTables implements Tables {
   }
 }
 
+interface Codec<V> {
+  encode(value: V): Buffer;
+  decode(bytes: Buffer): V;
+}
+
+/** Values are kept sealed (sealed-value.ts). */
 class LmdbTable<V> implements Table<V> {
-  readonly #database: Database<V, Key>;
+  readonly #name: string;
+  readonly #database: Database<Buffer, Key>;
+  readonly #codec: Codec<V>;
+  readonly #sealer: Sealer;
   readonly #beforeChange: () => void;
 
-  constructor(database: Database<V, Key>, beforeChange: () => void) {
+  constructor(
+    name: string,
+    database: Database<Buffer, Key>,
+    codec: Codec<V>,
+    sealer: Sealer,
+    beforeChange: () => void,
+  ) {
+    this.#name = name;
     this.#database = database;
+    this.#codec = codec;
+    this.#sealer = sealer;
     this.#beforeChange = beforeChange;
   }
 
   get(key: Buffer): V | undefined {
-    return this.#database.get(key);
+    const bytes = this.#database.get(key);
+    return bytes && this.#codec.decode(unsealed(this.#name, key, bytes));
   }
 
   has(key: Buffer): boolean {
@@ -207,7 +235,7 @@ class LmdbTable<V> implements Table<V> {
 
   put(key: Buffer, value: V): void {
     this.#beforeChange();
-    this.#database.putSync(key, value);
+    this.#database.putSync(key, this.#sealer.seal(key, this.#codec.encode(value)));
   }
 
   remove(key: Buffer): boolean {
@@ -223,8 +251,10 @@ class LmdbTable<V> implements Table<V> {
 
   entries(range: KeyRange): { key: Buffer; value: V }[] {
     const entries: { key: Buffer; value: V }[] = [];
-    for (const { key, value } of this.#database.getRange(bounds(range)))
-      entries.push({ key: bytesOf(key), value });
+    for (const { key, value } of this.#database.getRange(bounds(range))) {
+      const own = bytesOf(key);
+      entries.push({ key: own, value: this.#codec.decode(unsealed(this.#name, own, value)) });
+    }
     return entries;
   }
 }

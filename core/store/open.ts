@@ -8,10 +8,10 @@ import {
   checkDataFile,
   type DataDirPaths,
   dataDirPaths,
+  Extent,
   openDataFile,
   prepareFolders,
   prepareLockFile,
-  writeExtent,
 } from "./data-dir.js";
 import { StoredEnvironment } from "./environment.js";
 import { LmdbTables } from "./lmdb-tables.js";
@@ -36,7 +36,7 @@ export interface EnvironmentOptions {
 }
 
 /** Of the tables and what they mean; a change that older code cannot read raises it. */
-const FORMAT_VERSION = 1;
+const FORMAT_VERSION = 2;
 const FORMAT_KEY = Buffer.from("format");
 const MOST_TABLES = 64;
 const MAP_BYTES = 2 ** 40;
@@ -107,11 +107,15 @@ function openRoot(paths: DataDirPaths, options: EnvironmentOptions): RootDatabas
 function openTables(paths: DataDirPaths, options: EnvironmentOptions): LmdbTables {
   const root = openRoot(paths, options);
   const file = openDataFile(paths);
+  const extent = new Extent(paths);
   return new LmdbTables(root, {
     folder: paths.buffer,
     file,
-    onClose: () => closeSync(file),
-    ...(options.readOnly ? {} : { onGrowth: (bytes: number) => writeExtent(paths, bytes) }),
+    onClose: () => {
+      closeSync(file);
+      extent.close();
+    },
+    ...(options.readOnly ? {} : { onGrowth: (bytes: number) => extent.write(bytes) }),
   });
 }
 

@@ -1,5 +1,14 @@
 import { createHash } from "node:crypto";
-import type { Checkpoint, Lease, LoadState, RunState, Store, StoreTx, Value } from "../contracts/index.js";
+import type {
+  AlarmState,
+  Checkpoint,
+  Lease,
+  LoadState,
+  RunState,
+  Store,
+  StoreTx,
+  Value,
+} from "../contracts/index.js";
 import type { KeyRange, Table, Tables } from "../queue/index.js";
 
 /**
@@ -9,6 +18,7 @@ import type { KeyRange, Table, Tables } from "../queue/index.js";
  *   run-active     flow | run              -> nothing: those recorded as running
  *   loads          flow | id               -> LoadState
  *   leases         name                    -> Lease
+ *   alarms         id                      -> AlarmState
  *   seen           flow | record           -> version
  *   seen-order     flow | version | record -> nothing: what forgetBelow walks
  *   values         name                    -> Value
@@ -20,6 +30,7 @@ interface RecordTables {
   readonly runActive: Table<Buffer>;
   readonly loads: Table<LoadState>;
   readonly leases: Table<Lease>;
+  readonly alarms: Table<AlarmState>;
   readonly seen: Table<string>;
   readonly seenOrder: Table<Buffer>;
   readonly values: Table<Value>;
@@ -28,6 +39,7 @@ interface RecordTables {
 const MARK = Buffer.from([1]);
 const MOST_LOADS = 100_000;
 const MOST_RUNS = 100_000;
+const MOST_ALARMS = 100_000;
 /** Rows forgotten at once; the walk goes on until nothing is left. */
 const PIECE = 1_000;
 
@@ -47,6 +59,7 @@ export class Records implements Store {
       runActive: tables.bytes("run-active"),
       loads: tables.json("loads"),
       leases: tables.json("leases"),
+      alarms: tables.json("alarms"),
       seen: tables.json("seen"),
       seenOrder: tables.bytes("seen-order"),
       values: tables.json("values"),
@@ -92,13 +105,17 @@ export class Records implements Store {
     return this.#tables.read(() => this.inTransaction.lease(name));
   }
 
+  alarms(): AlarmState[] {
+    return this.#tables.read(() => this.inTransaction.alarms());
+  }
+
   get(name: string): Value | undefined {
     return this.#tables.read(() => this.inTransaction.get(name));
   }
 }
 
 function transactionOver(records: RecordTables): StoreTx {
-  const { checkpoints, runs, runOrder, runActive, loads, leases, seen, seenOrder, values } = records;
+  const { checkpoints, runs, runOrder, runActive, loads, leases, alarms, seen, seenOrder, values } = records;
   return {
     checkpoint: (flow) => checkpoints.get(key(flow)),
     putCheckpoint: (checkpoint) => checkpoints.put(key(checkpoint.flow), checkpoint),
@@ -141,6 +158,10 @@ function transactionOver(records: RecordTables): StoreTx {
     lease: (name) => leases.get(key(name)),
     putLease: (lease) => leases.put(key(lease.name), lease),
     deleteLease: (name) => void leases.remove(key(name)),
+
+    alarms: () => alarms.entries({ ...everything, limit: MOST_ALARMS }).map(({ value }) => value),
+    putAlarm: (alarm) => alarms.put(key(alarm.id), alarm),
+    deleteAlarm: (id) => void alarms.remove(key(id)),
 
     get: (name) => values.get(key(name)),
     put: (name, value) => values.put(key(name), value),

@@ -42,6 +42,6 @@ buffer: { highWater: 8GiB }
   );
   writeFileSync(
     join(dir, "flows", `${sink}.yaml`),
-    `name: ${sink}\nsource: { connection: salesforce, stream: Bench__c }\nsinks:\n  - ${entry}\n`,
+    `name: ${sink}\nsource: { connection: salesforce, stream: Bench__c, options: { api: rest } }\nsinks:\n  - ${entry}\n`,
   );
 }

@@ -1,4 +1,4 @@
-import type { BatchOutcome, Message, Queues, SentMessage } from "../../core/contracts/index.js";
+import type { BatchOutcome, Message, Queues, SendEntry, SentMessage } from "../../core/contracts/index.js";
 import type { VirtualClock } from "../virtual-clock.js";
 
 /** What the suite works on; `clock` is the one the queues were made with. */
@@ -57,6 +57,20 @@ export class QueueBench {
       bodies.map((body) => ({ body })),
     );
 
+  /** One batch to one group. */
+  readonly sendGroup = (queue: string, groupId: string, ...bodies: string[]): Promise<SentMessage[]> =>
+    this.queues.send(
+      queue,
+      bodies.map((body) => ({ body, groupId })),
+    );
+
+  /** The one message of a batch of one. */
+  readonly sendOne = async (queue: string, entry: SendEntry): Promise<SentMessage> => {
+    const [sent] = await this.queues.send(queue, [entry]);
+    if (!sent) throw new Error("expected one message to be sent");
+    return sent;
+  };
+
   readonly receive = (
     maxNumberOfMessages = 10,
     visibilityTimeoutMs?: number,
@@ -77,12 +91,32 @@ export class QueueBench {
   readonly texts = (messages: readonly { body(): Buffer }[]): string[] =>
     messages.map((message) => message.body().toString());
 
+  /** Bodies of what a receive gives. */
+  readonly bodies = async (...args: Parameters<QueueBench["receive"]>): Promise<string[]> =>
+    this.texts(await this.receive(...args));
+
   /** The error of a change of visibility, if any. */
   readonly change = async (
     receiptHandle: string,
     visibilityTimeoutMs: number,
+    queue = "q",
   ): Promise<BatchOutcome["error"]> =>
-    (await this.queues.changeVisibility("q", [{ receiptHandle, visibilityTimeoutMs }]))[0]?.error;
+    (await this.queues.changeVisibility(queue, [{ receiptHandle, visibilityTimeoutMs }]))[0]?.error;
+
+  /** The error of a delete, if any. */
+  readonly remove = async (queue: string, message: Message): Promise<BatchOutcome["error"]> =>
+    (await this.queues.delete(queue, [message.receiptHandle]))[0]?.error;
+
+  /**
+   * Moves time in steps of at most `stepMs` and lets what works in the background finish after each: transactions end
+   * in the order in which they were begun, so ours ends behind those that the step set off.
+   */
+  readonly pass = async (ms: number, stepMs = 100): Promise<void> => {
+    for (let left = ms; left > 0; left -= stepMs) {
+      await this.clock.advance(Math.min(left, stepMs));
+      for (let i = 0; i < 3; i++) await this.queues.setQueueAttributes("q", {});
+    }
+  };
 
   /** Visible, in flight, delayed. */
   readonly counts = (queue = "q"): number[] => {

@@ -70,7 +70,8 @@ export function lifetimeSuite(bench: QueueBench): void {
       const dead = await one(1, undefined, "dead");
       expect(dead).toMatchObject({
         messageId: sent?.messageId,
-        attributes: { a: "b", DeadLetterQueueSource: "q" },
+        attributes: { a: "b" },
+        deadLetterSource: "q",
         records: 3,
         sentAt,
         receiveCount: 3,
@@ -115,7 +116,7 @@ export function lifetimeSuite(bench: QueueBench): void {
       await send("bad");
       await receive(1, 0);
       await receive(1, 0);
-      await bench.queues.setQueueAttributes("q", { RedrivePolicy: undefined });
+      await bench.queues.setQueueAttributes("q", { RedrivePolicy: null });
       expect(bench.queues.getQueueAttributes("q").RedrivePolicy).toBeUndefined();
       expect(await receive(1, 0)).toHaveLength(1);
     });

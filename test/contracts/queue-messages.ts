@@ -179,12 +179,11 @@ export function messagesSuite(bench: QueueBench): void {
   describe("delete", () => {
     it("removes for good, and again without complaint", async () => {
       await send("a");
-      const { receiptHandle, body } = await one(1, 1_000);
+      const { receiptHandle } = await one(1, 1_000);
       expect(await bench.queues.delete("q", [receiptHandle])).toEqual([{ receiptHandle }]);
       expect(await bench.queues.delete("q", [receiptHandle])).toEqual([{ receiptHandle }]);
       await bench.clock.advance(1_000);
       expect(await receive()).toEqual([]);
-      expect(() => body()).toThrow(expect.objectContaining({ code: "MESSAGE_GONE" }));
     });
 
     it("accepts a stale handle, before and after the message was received again", async () => {

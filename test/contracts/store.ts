@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type {
+  AlarmState,
   Checkpoint,
   Environment,
   LoadState,
@@ -170,6 +171,26 @@ export function storeContract(
       expect(store().get("k0")).toBeUndefined();
     });
 
+    it("keeps what alarms did, by id", async () => {
+      expect(store().alarms()).toEqual([]);
+      const [first, second] = [alarm("b oldest 5"), alarm("a oldest 5")];
+      await write((tx) => {
+        tx.putAlarm(first);
+        tx.putAlarm(second);
+        expect(tx.alarms()).toEqual([second, first]);
+      });
+      const moved: AlarmState = {
+        ...first,
+        changes: [...first.changes, { state: "ok", at: "2026-01-02T00:00:00.000Z", value: null }],
+      };
+      await write((tx) => {
+        tx.putAlarm(moved);
+        tx.deleteAlarm(second.id);
+        tx.deleteAlarm("never-there");
+      });
+      expect(store().alarms()).toEqual([moved]);
+    });
+
     it.skipIf(!features.persistent)("keeps everything through a reopening", async () => {
       await write((tx) => {
         tx.putCheckpoint(checkpoint("f", "c"));
@@ -177,6 +198,7 @@ export function storeContract(
         tx.putLoad(load("f", "l"));
         tx.remember("f", "k", "v");
         tx.put("token", "t");
+        tx.putAlarm(alarm("q messages 5"));
       });
       if (!subject.reopen) throw new Error("a persistent subject must be able to reopen");
       subject = await subject.reopen();
@@ -185,6 +207,7 @@ export function storeContract(
       expect(store().openLoads("f")).toEqual([load("f", "l")]);
       expect(await write((tx) => tx.seen("f", "k"))).toBe("v");
       expect(store().get("token")).toBe("t");
+      expect(store().alarms()).toEqual([alarm("q messages 5")]);
     });
   });
 }
@@ -225,6 +248,16 @@ function run(flow: string, i: number, status: RunState["status"] = "succeeded"):
     sinks: [],
     apiCalls: 1,
     error: null,
+  };
+}
+
+function alarm(id: string): AlarmState {
+  return {
+    id,
+    queue: "q",
+    metric: "oldest",
+    threshold: 5,
+    changes: [{ state: "firing", at: "2026-01-01T00:00:00.000Z", value: 7 }],
   };
 }
 

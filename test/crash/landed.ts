@@ -2,6 +2,7 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
 import type { S3Fake } from "../fakes/s3/index.js";
+import { sinkRows } from "./sink-rows.js";
 
 /** How often each version of a record stands in one sink. */
 export type Landed = ReadonlyMap<string, number>;
@@ -53,14 +54,23 @@ async function count(from: string, warehouse?: string): Promise<Landed> {
   const connection = await instance.connect();
   try {
     if (warehouse !== undefined) await connection.run(`ATTACH '${warehouse}' AS warehouse (READ_ONLY)`);
-    const result = await connection.runAndReadAll(
-      `SELECT Id, epoch_ms(SystemModstamp)::DOUBLE, count(*)::INTEGER FROM ${from} GROUP BY ALL`,
-    );
-    return new Map(
-      result.getRows().map(([id, stamp, times]) => [versionKey(String(id), Number(stamp)), Number(times)]),
-    );
+    const result = await connection.runAndReadAll(versionsOf(from));
+    return landedOf(result.getRows());
   } finally {
     connection.closeSync();
     instance.closeSync();
   }
+}
+
+/** The versions in a relation of the sinks of a project (sink-rows.ts). */
+export async function landedIn(dir: string, relation: string): Promise<Landed> {
+  return landedOf(await sinkRows(dir, versionsOf(relation)));
+}
+
+function versionsOf(relation: string): string {
+  return `SELECT Id, epoch_ms(SystemModstamp)::DOUBLE, count(*)::INTEGER FROM ${relation} GROUP BY ALL`;
+}
+
+function landedOf(rows: readonly (readonly unknown[])[]): Landed {
+  return new Map(rows.map(([id, stamp, times]) => [versionKey(String(id), Number(stamp)), Number(times)]));
 }

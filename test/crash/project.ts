@@ -45,7 +45,7 @@ buffer: { messageSize: 64KiB }
     writeFileSync(
       join(dir, "flows", `${flow}.yaml`),
       `name: ${flow}
-source: { connection: salesforce, stream: Contact, lookback: 15m, options: { pageSize: 500 } }
+source: { connection: salesforce, stream: Contact, lookback: 15m, options: { api: rest, pageSize: 500 } }
 map:
   - { from: Id, to: Id }
   - { from: LastName, to: LastName }

@@ -20,7 +20,7 @@ const CHANGES: Readonly<Record<OrgObject, readonly [number, number]>> = {
 export async function orgDemo(org: string): Promise<number> {
   const folder = resolve(org);
   process.stdout.write(`Serving the org in ${org} ...\n`);
-  const stage = await Stage.open(FOLDER, ["--org", folder]);
+  const stage = await Stage.open(FOLDER, { salesforce: ["--org", folder] });
   const comparer = await Comparer.open();
   const findings: Comparison[] = [];
   try {

@@ -5,8 +5,21 @@ import { type SluiceExit, startSluice } from "../sluice-process.js";
 import { type Service, startService } from "./service.js";
 
 const BUCKET = "acme-lake";
+/** What the example flows ask of the environment to reach the sources. */
+const SOURCE_VARIABLES = [
+  ...["SF_URL", "SF_CLIENT_ID", "SF_CLIENT_SECRET"],
+  ...["SLACK_API_URL", "SLACK_TOKEN"],
+  ...["ZENDESK_URL", "ZENDESK_CLIENT_ID", "ZENDESK_CLIENT_SECRET"],
+] as const;
 
-/** Both services and a project folder; what the flows need to know of the services is in the project's environment. */
+/** Arguments of the doubles; one without any is not started. */
+export interface StageServices {
+  readonly salesforce: readonly string[];
+  readonly slack?: readonly string[];
+  readonly zendesk?: readonly string[];
+}
+
+/** The services and a project folder; what the flows need to know of the services is in the project's environment. */
 export class Stage {
   readonly dir: string;
   readonly env: Readonly<Record<string, string>>;
@@ -19,27 +32,35 @@ export class Stage {
   }
 
   /** `name`: folder in the root of the repository, emptied first. */
-  static async open(name: string, salesforceArgs: readonly string[]): Promise<Stage> {
+  static async open(name: string, sources: StageServices): Promise<Stage> {
     const dir = join(projectRoot(), name);
     rmSync(dir, { recursive: true, force: true });
     mkdirSync(dir, { recursive: true });
-    const [salesforce, s3] = await Promise.all([
-      startService("test/fakes/salesforce/main.js", salesforceArgs),
+    const double = (source: string, args: readonly string[] | undefined) =>
+      args === undefined ? [] : [startService(`test/fakes/${source}/main.js`, args)];
+    const [s3, ...doubles] = await Promise.all([
       startService("test/fakes/s3/main.js", ["--bucket", BUCKET, "--dir", join(dir, "s3")]),
+      ...double("salesforce", sources.salesforce),
+      ...double("slack", sources.slack),
+      ...double("zendesk", sources.zendesk),
     ]);
-    const org: { env: Record<string, string> } = parseReady(salesforce.ready);
     const store: Record<string, string> = parseReady(s3.ready);
-    const env = {
-      SF_URL: org.env.SF_URL ?? "",
-      SF_CLIENT_ID: org.env.SF_CLIENT_ID ?? "",
-      SF_CLIENT_SECRET: org.env.SF_CLIENT_SECRET ?? "",
+    const env: Record<string, string> = {};
+    for (const { ready } of doubles) {
+      const service: { env: Record<string, string> } = parseReady(ready);
+      for (const key of SOURCE_VARIABLES) {
+        const value = service.env[key];
+        if (value !== undefined) env[key] = value;
+      }
+    }
+    Object.assign(env, {
       S3_ENDPOINT: store.url ?? "",
       S3_BUCKET: BUCKET,
       AWS_ACCESS_KEY_ID: store.accessKeyId ?? "",
       AWS_SECRET_ACCESS_KEY: store.secretAccessKey ?? "",
       PEPPER: "demo",
-    };
-    return new Stage(dir, env, [salesforce, s3]);
+    });
+    return new Stage(dir, env, [s3, ...doubles]);
   }
 
   /**

@@ -1,6 +1,8 @@
 import type { Command } from "./command.js";
 import { check } from "./commands/check.js";
+import { connect } from "./commands/connect.js";
 import { deadLettersDrop } from "./commands/dead-letters-drop.js";
+import { deadLettersEdit } from "./commands/dead-letters-edit.js";
 import { deadLettersList } from "./commands/dead-letters-list.js";
 import { deadLettersRedrive } from "./commands/dead-letters-redrive.js";
 import { deadLettersShow } from "./commands/dead-letters-show.js";
@@ -12,6 +14,7 @@ import { query } from "./commands/query.js";
 import { queueList } from "./commands/queue-list.js";
 import { queuePeek } from "./commands/queue-peek.js";
 import { queuePurge } from "./commands/queue-purge.js";
+import { queueServe } from "./commands/queue-serve.js";
 import { run } from "./commands/run.js";
 import { runs } from "./commands/runs.js";
 import { status } from "./commands/status.js";
@@ -21,6 +24,7 @@ import { validate } from "./commands/validate.js";
 export const COMMANDS: readonly Command[] = [
   init,
   validate,
+  connect,
   check,
   discover,
   plan,
@@ -31,8 +35,10 @@ export const COMMANDS: readonly Command[] = [
   queueList,
   queuePeek,
   queuePurge,
+  queueServe,
   deadLettersList,
   deadLettersShow,
+  deadLettersEdit,
   deadLettersRedrive,
   deadLettersDrop,
   query,
@@ -41,12 +47,11 @@ export const COMMANDS: readonly Command[] = [
 /** Commands that have commands below them. */
 export const GROUPS: Readonly<Record<string, string>> = {
   queue: "look into the buffer between sources and sinks",
-  "dead-letters": "records that were refused: look at them, send them again, drop them",
+  "dead-letters": "records that were refused: look at them, correct them, send them again, drop them",
 };
 
 /** Commands that the documentation names and this version does not have. */
 export const LATER: Readonly<Record<string, string>> = {
   daemon:
     "`sluice daemon` is not part of this version; `sluice run <flow>` runs a flow now, and cron can call it",
-  "queue serve": "`sluice queue serve` is not part of this version; the buffer is used by `sluice run` alone",
 };

@@ -1,21 +1,33 @@
 import { z } from "zod";
-import { ConfigError, type Environment, ExactNumber } from "../../contracts/index.js";
+import { ConfigError, type Environment } from "../../contracts/index.js";
 import { nearestName } from "../../flow/nearest.js";
-import { InvalidUtf8, parseJson } from "../../http/json.js";
-import { type DeadLetter, deadLettersOf } from "../../run/deadletters.js";
+import { STAGES } from "../../run/deadletter.js";
+import {
+  type DeadLetter,
+  type DeadLetterFilter,
+  deadLetterOf,
+  deadLettersOf,
+} from "../../run/deadletters.js";
 import { deadLetterQueue } from "../../run/names.js";
 import type { OptionSpec } from "./command.js";
-import { moment, optionalText } from "./input.js";
-import { toJson } from "./json.js";
+import { assertWindow, moment, optionalText } from "./input.js";
 
-/** Options by which `dead-letters list`, `redrive` and `drop` say which ones they mean. Every given part must hold. */
+/** Options by which `dead-letters` commands say which ones they mean. Every given part must hold. */
 export const CHOICE_OPTIONS: readonly OptionSpec[] = [
   { flags: "--flow <flow>", description: "of this flow" },
   { flags: "--reason <text>", description: "whose rule or reason contains this text, any letter case" },
+  { flags: "--rule <text>", description: "whose rule contains this text, any letter case" },
+  {
+    flags: "--stage <stage>",
+    description: `refused by ${STAGES.slice(0, -1).join(", ")} or ${STAGES.at(-1)}`,
+  },
+  { flags: "--sink <connection>", description: "refused by this sink" },
+  { flags: "--run <run>", description: "refused in this run" },
   {
     flags: "--since <time>",
     description: "refused since: 2026-10-01, 2026-10-01T12:00:00Z (UTC), or 24h, 7d back",
   },
+  { flags: "--until <time>", description: "refused before that time, written the same way" },
   {
     flags: "--field <name=value>",
     description: "whose record has this value; may be repeated",
@@ -33,20 +45,37 @@ const fieldValue = z.string().transform((typed, context) => {
 export const choiceInput = {
   flow: optionalText,
   reason: optionalText,
+  rule: optionalText,
+  stage: z.enum(STAGES, `expected one of ${STAGES.join(", ")}`).optional(),
+  sink: optionalText,
+  run: optionalText,
   since: moment,
+  until: moment,
   field: z.array(fieldValue).default([]),
 };
 
 export type Choice = z.infer<z.ZodObject<typeof choiceInput>>;
 
 /** True when nothing narrows the choice: all dead letters of all flows. */
-export function choosesAll(choice: Choice): boolean {
-  return (
-    choice.flow === undefined &&
-    choice.reason === undefined &&
-    choice.since === undefined &&
-    choice.field.length === 0
-  );
+export function choosesAll({ field, ...choice }: Choice): boolean {
+  return field.length === 0 && Object.values(choice).every((part) => part === undefined);
+}
+
+/** The choice within one flow. Moments are those seen from `now` (epoch ms). */
+export function filterOf(choice: Choice, now: number): DeadLetterFilter {
+  const { reason, rule, stage, sink, run, field } = choice;
+  const [since, until] = [choice.since?.at(now), choice.until?.at(now)];
+  assertWindow(since, until, ["--since", "--until"]);
+  return {
+    ...(reason === undefined ? {} : { reason }),
+    ...(rule === undefined ? {} : { rule }),
+    ...(stage === undefined ? {} : { stage }),
+    ...(sink === undefined ? {} : { sink }),
+    ...(run === undefined ? {} : { run }),
+    ...(since === undefined ? {} : { since }),
+    ...(until === undefined ? {} : { until }),
+    ...(field.length === 0 ? {} : { fields: field }),
+  };
 }
 
 const SUFFIX = deadLetterQueue("");
@@ -60,29 +89,31 @@ export function flowsWithDeadLetters(environment: Environment): string[] {
 }
 
 /**
- * The chosen dead letters, flow by flow, oldest first. `environment`: undefined where nothing has ever run; `flows`:
- * names that exist although nothing was refused yet.
+ * The flows that a choice concerns. ConfigError FLOW_UNKNOWN. `environment`: undefined where nothing has ever run;
+ * `flows`: names that exist although nothing was refused yet.
  */
+export function chosenFlows(
+  environment: Environment | undefined,
+  { flow }: Choice,
+  flows: Iterable<string>,
+): string[] {
+  const withLetters = environment === undefined ? [] : flowsWithDeadLetters(environment);
+  if (flow === undefined) return withLetters;
+  assertFlow(flow, [...withLetters, ...flows]);
+  return withLetters.filter((name) => name === flow);
+}
+
+/** The chosen dead letters, flow by flow, oldest first, read as they are asked for. */
 export function* chosenDeadLetters(
   environment: Environment | undefined,
   choice: Choice,
   now: number,
   flows: Iterable<string>,
 ): Generator<DeadLetter> {
-  const withLetters = environment === undefined ? [] : flowsWithDeadLetters(environment);
-  if (choice.flow !== undefined) assertFlow(choice.flow, [...withLetters, ...flows]);
+  const filter = filterOf(choice, now);
+  const chosen = chosenFlows(environment, choice, flows);
   if (environment === undefined) return;
-  const since = choice.since?.at(now);
-  for (const flow of withLetters) {
-    if (choice.flow !== undefined && choice.flow !== flow) continue;
-    const filter = {
-      ...(choice.reason === undefined ? {} : { reason: choice.reason }),
-      ...(since === undefined ? {} : { since }),
-    };
-    for (const letter of deadLettersOf(environment, flow, filter)) {
-      if (choice.field.length === 0 || hasFields(letter, choice.field)) yield letter;
-    }
-  }
+  for (const flow of chosen) yield* deadLettersOf(environment, flow, filter);
 }
 
 function assertFlow(name: string, known: readonly string[]): void {
@@ -95,50 +126,24 @@ function assertFlow(name: string, known: readonly string[]): void {
   );
 }
 
-/** The record of a dead letter; undefined where the body is no JSON (it is then shown as text). */
-export function recordOf(letter: DeadLetter): unknown {
-  try {
-    return parseJson(letter.message.body());
-  } catch (error) {
-    if (error instanceof SyntaxError || error instanceof InvalidUtf8) return undefined;
-    throw error;
-  }
-}
-
-function hasFields(letter: DeadLetter, wanted: Choice["field"]): boolean {
-  const record = recordOf(letter);
-  return wanted.every(({ path, value }) => fieldText(record, path) === value);
-}
-
-/** A field's value as people type it; `Owner.Name` reaches inside, unless a field has that very name. */
-function fieldText(record: unknown, path: string): string | undefined {
-  if (!isObject(record)) return undefined;
-  if (Object.hasOwn(record, path)) {
-    const value = record[path];
-    return isObject(value) || Array.isArray(value) ? toJson(value, 0) : String(value);
-  }
-  const dot = path.indexOf(".");
-  return dot === -1 ? undefined : fieldText(record[path.slice(0, dot)], path.slice(dot + 1));
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return (
-    typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof ExactNumber)
-  );
-}
-
-const ALL: Choice = { flow: undefined, reason: undefined, since: undefined, field: [] };
-
 /** Shorter beginnings of an id are refused: they soon mean several. */
 const SHORTEST_ID = 6;
 
 /** Dead letters by id, or by the beginning of one. ConfigError for one that is not there or means several. */
 export function deadLettersById(environment: Environment | undefined, ids: readonly string[]): DeadLetter[] {
-  const found = new Map<string, DeadLetter[]>(ids.map((id) => [id, []]));
-  for (const letter of chosenDeadLetters(environment, ALL, 0, [])) {
-    for (const [id, letters] of found) {
-      const matches = id.length >= SHORTEST_ID ? letter.messageId.startsWith(id) : letter.messageId === id;
-      if (matches) letters.push(letter);
+  const flows = environment === undefined ? [] : flowsWithDeadLetters(environment);
+  const found = new Map<string, DeadLetter[]>();
+  for (const id of ids) {
+    const letter = environment && deadLetterOf(environment, flows, id);
+    found.set(id, letter === undefined ? [] : [letter]);
+  }
+  // Whole ids are looked up; only for beginnings is every letter looked at.
+  const beginnings = [...found].filter(([id, letters]) => letters.length === 0 && id.length >= SHORTEST_ID);
+  if (environment !== undefined && beginnings.length > 0) {
+    for (const flow of flows) {
+      for (const letter of deadLettersOf(environment, flow)) {
+        for (const [id, letters] of beginnings) if (letter.messageId.startsWith(id)) letters.push(letter);
+      }
     }
   }
   return [...found].map(([id, letters]) => onlyLetter(id, letters));

@@ -26,6 +26,8 @@ export interface FlowStatus {
     /** False: the read stopped in the middle and the next run resumes it. */
     readonly complete: boolean;
   } | null;
+  /** The last run is parked: a limit of hours is used up, and a run before this time would end at once. */
+  readonly parkedUntil: string | null;
   /** Time since the end of the newest window that was read to its end: how old the landed data may be. */
   readonly lagMs: number | null;
   readonly queues: readonly QueueStatus[];
@@ -90,6 +92,7 @@ export function flowStatus(
             updatedAt: checkpoint.updatedAt,
             complete: checkpoint.complete,
           },
+    parkedUntil: lease === null ? parkedUntil(last, now) : null,
     // The latest of them: a window that was read again on purpose may have ended long ago.
     lagMs: readTo.length === 0 ? null : Math.max(0, now - Math.max(...readTo)),
     queues: queues.listQueues(`${flow}--`).flatMap((queue) => {
@@ -109,6 +112,7 @@ const NOTHING: Omit<FlowStatus, "flow"> = {
   state: "never",
   lastRun: null,
   checkpoint: null,
+  parkedUntil: null,
   lagMs: null,
   queues: [],
   deadLetters: 0,
@@ -125,6 +129,11 @@ function stateOf(last: RunState | undefined, lease: Lease | null): FlowStatus["s
   if (lease !== null) return "running";
   if (last === undefined) return "never";
   return last.status === "running" ? "interrupted" : last.status;
+}
+
+function parkedUntil(last: RunState | undefined, now: number): string | null {
+  const retryAt = last?.error?.retryAt;
+  return retryAt !== undefined && Date.parse(retryAt) > now ? retryAt : null;
 }
 
 function queueStatus(environment: Environment, queue: string, connection: string, now: number): QueueStatus {

@@ -16,6 +16,13 @@ export function count(preset: number) {
     .default(preset);
 }
 
+/** How many of something a second; undefined: as many as go. */
+export const perSecond = z
+  .string()
+  .regex(/^[1-9]\d{0,6}$/, "expected a whole number of records per second, at least 1")
+  .transform(Number)
+  .optional();
+
 export const optionalText = z.string().min(1, "expected a text that is not empty").optional();
 
 /** Names typed one after the other. */
@@ -67,11 +74,17 @@ function weeks(typed: string): number | undefined {
 }
 
 /** Refuses a window that holds nothing. */
-export function assertWindow(from: number | undefined, to: number | undefined): void {
+export function assertWindow(
+  from: number | undefined,
+  to: number | undefined,
+  [first, last]: readonly [string, string] = ["--from", "--to"],
+): void {
   if (from === undefined || to === undefined || from < to) return;
-  throw new ConfigError("USAGE", `the window is empty: --from ${iso(from)} is not before --to ${iso(to)}`, {
-    fix: "Give --from the earlier moment.",
-  });
+  throw new ConfigError(
+    "USAGE",
+    `the window is empty: ${first} ${iso(from)} is not before ${last} ${iso(to)}`,
+    { fix: `Give ${first} the earlier moment.` },
+  );
 }
 
 function iso(time: number): string {

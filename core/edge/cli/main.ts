@@ -1,7 +1,9 @@
 #!/usr/bin/env node
+import { spawn } from "node:child_process";
 import { createInterface } from "node:readline/promises";
+import { buffer } from "node:stream/consumers";
 import type { WriteStream } from "node:tty";
-import { systemClock, systemRandom, throwIfCancelled } from "../../contracts/index.js";
+import { ConfigError, systemClock, systemRandom, throwIfCancelled } from "../../contracts/index.js";
 import { EXIT } from "./exit-code.js";
 import { runProgram } from "./program.js";
 import type { OutputStream, Shell } from "./shell.js";
@@ -75,6 +77,41 @@ async function confirm(question: string): Promise<boolean> {
   }
 }
 
+/** $VISUAL, $EDITOR or vi, as git does: a command line of the shell, to which the path is added. */
+async function edit(path: string): Promise<void> {
+  const editor =
+    process.env.VISUAL || process.env.EDITOR || (process.platform === "win32" ? "notepad" : "vi");
+  const child =
+    process.platform === "win32"
+      ? spawn(`${editor} "${path}"`, { shell: true, stdio: "inherit" })
+      : spawn("sh", ["-c", `${editor} "$1"`, editor, path], { stdio: "inherit" });
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", resolve);
+  });
+  if (code === 0) return;
+  throw new ConfigError("EDITOR_FAILED", `the editor ${editor} ended with ${code ?? "a signal"}`, {
+    fix: "Nothing was changed. Set EDITOR to another one, or give --set or --body.",
+  });
+}
+
+/** The command that opens a page in the default browser. `start` of Windows would need its own quoting of `&`. */
+function browserCommand(): readonly [string, ...string[]] {
+  if (process.platform === "darwin") return ["open"];
+  return process.platform === "win32" ? ["rundll32", "url.dll,FileProtocolHandler"] : ["xdg-open"];
+}
+
+/** Resolves once the command has begun: it may live as long as the browser. */
+async function browse(url: string): Promise<void> {
+  const [command, ...rest] = browserCommand();
+  const child = spawn(command, [...rest, url], { stdio: "ignore", detached: true });
+  await new Promise<void>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("spawn", resolve);
+  });
+  child.unref();
+}
+
 /** Everything written has left the process: a pipe takes it in its own time. */
 function drained(stream: NodeJS.WriteStream): Promise<void> {
   return new Promise((resolve) => stream.write("", () => resolve()));
@@ -103,6 +140,10 @@ const shell: Shell = {
   stdout: outputStream(process.stdout),
   stderr: outputStream(process.stderr),
   ...(process.stdin.isTTY === true && process.stderr.isTTY === true ? { confirm } : {}),
+  ...(process.stdin.isTTY === true && process.stdout.isTTY === true ? { edit } : {}),
+  // Where nobody sees the terminal nobody sees the browser.
+  ...(process.stderr.isTTY === true ? { browse } : {}),
+  stdin: () => buffer(process.stdin),
   connectors: async () => (await import("../../../connectors/index.js")).connectors,
 };
 

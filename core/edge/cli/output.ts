@@ -46,6 +46,49 @@ export class Output {
     if (words !== "") this.#shell.stdout.write(`${words}\n`);
   }
 
+  /**
+   * The same for a long list, printed as it is read: one JSON array; or texts of at most `rows` items each, one for none
+   * at all.
+   */
+  results<T>(
+    items: Iterable<T>,
+    document: (item: T) => unknown,
+    rows: number,
+    text: (items: readonly T[]) => string,
+  ): void {
+    invariant(!this.#hasResult, "CLI_TWO_RESULTS", "a command printed two results");
+    this.#hasResult = true;
+    const { stdout } = this.#shell;
+    if (this.json) {
+      let before = "[";
+      for (const item of items) {
+        stdout.write(`${before}\n  ${toJson(document(item)).replaceAll("\n", "\n  ")}`);
+        before = ",";
+      }
+      stdout.write(before === "[" ? "[]\n" : "\n]\n");
+      return;
+    }
+    let piece: T[] = [];
+    let printed = false;
+    const print = () => {
+      stdout.write(`${text(piece)}\n`);
+      printed = true;
+      piece = [];
+    };
+    for (const item of items) {
+      piece.push(item);
+      if (piece.length === rows) print();
+    }
+    if (piece.length > 0 || !printed) print();
+  }
+
+  /** The result of a command that goes on to serve: one line, JSON or text, once it is ready. */
+  ready(document: unknown, text: () => string): void {
+    invariant(!this.#hasResult, "CLI_TWO_RESULTS", "a command printed two results");
+    this.#hasResult = true;
+    this.#shell.stdout.write(`${this.json ? toJson(document, 0) : text()}\n`);
+  }
+
   /** A line for people, on standard error; left out with --json. */
   note(text: string): void {
     if (!this.json) this.line(text);

@@ -108,6 +108,10 @@ export function runText(document: RunDocument, output: Output): string {
       ? ""
       : ` in ${durationText(Date.parse(document.endedAt) - Date.parse(document.startedAt))}`;
   const lines = [`${output.paint("bold", document.flow)}: ${statusText(document.status, output)}${lasted}`];
+  if (document.error?.retryAt !== undefined)
+    lines.push(
+      `  parked   until ${timeText(document.error.retryAt)} (UTC): a run after that goes on where this one stopped`,
+    );
   if (document.run !== null) {
     lines.push(
       `  run      ${document.run}, ${plural(document.apiCalls, "API call")}, ${bytesText(document.bytes)} read`,

@@ -15,6 +15,12 @@ export interface Shell {
   readonly stderr: OutputStream;
   /** Asks the person at the terminal a yes-or-no question; undefined where nobody can answer. */
   readonly confirm?: (question: string) => Promise<boolean>;
+  /** Opens a file in the person's editor and resolves when that is closed; undefined where nobody is at a terminal. */
+  readonly edit?: (path: string) => Promise<void>;
+  /** Shows a page in the person's browser; undefined where there is none to open. Rejects when that did not work. */
+  readonly browse?: (url: string) => Promise<void>;
+  /** All of standard input. */
+  stdin(): Promise<Buffer>;
   /** The list of connectors. Loaded when first asked for: their client libraries cost start-up time. */
   connectors(): Promise<Connectors>;
 }

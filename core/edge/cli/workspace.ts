@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
-import { ConfigError, type Environment, type Log } from "../../contracts/index.js";
+import { ConfigError, type Environment, type Log, Secret, type Store } from "../../contracts/index.js";
 import { formatProblem } from "../../flow/problem.js";
 import type { Connectors, Flow, Project } from "../../flow/types.js";
+import type { Grants } from "../../run/grants.js";
 import type { Progress, RunHost } from "../../run/types.js";
 import type { Redactor } from "../redactor.js";
 import { type Failure, failureOf } from "./failure.js";
@@ -22,6 +23,9 @@ export class Workspace {
   readonly #redactor: Redactor;
   #project: Promise<Project> | undefined;
   #environment: Promise<Environment> | undefined;
+  /** Of a project whose buffer is in memory: tokens outlive it. */
+  #tokenEnvironment: Promise<Environment> | undefined;
+  #grants: Promise<Grants> | undefined;
   #host: RunHost | undefined;
 
   constructor(shell: Shell, path: string | undefined, output: Output, redactor: Redactor, log: Log) {
@@ -115,25 +119,80 @@ export class Workspace {
     }
   }
 
+  /** The data directory for a command that has looked at it and finds something to write. */
+  async environmentToChange(): Promise<Environment> {
+    const looked = await this.#environment;
+    this.#environment = undefined;
+    await looked?.close();
+    return this.environment();
+  }
+
   async #openEnvironment(readOnly: boolean): Promise<Environment> {
     const { memoryEnvironment, openEnvironment } = await import("../../store/index.js");
     const { dataDir, buffer } = await this.project();
     const { clock, random } = this.#shell;
     if (buffer.type === "memory") return memoryEnvironment({ clock, random });
-    return openEnvironment({ dataDir, clock, random, readOnly });
+    return openEnvironment({ dataDir, clock, random, readOnly, sync: buffer.sync });
+  }
+
+  /** What connections that somebody signs in to have been granted. */
+  async grants(): Promise<Grants> {
+    this.#grants ??= this.#openGrants();
+    return this.#grants;
+  }
+
+  async #openGrants(): Promise<Grants> {
+    const { TOKEN_KEY_VARIABLE, TokenCipher } = await import("../../store/index.js");
+    const { Grants } = await import("../../run/index.js");
+    const { clock, random, env } = this.#shell;
+    const { dataDir, buffer } = await this.project();
+    const given = env[TOKEN_KEY_VARIABLE];
+    const key = given === undefined || given === "" ? undefined : new Secret(given);
+    this.#redactor.learn(key);
+    return new Grants({
+      environment: () => (buffer.type === "memory" ? this.#durableTokens(false) : this.environment()),
+      cipher: new TokenCipher(dataDir, key),
+      clock,
+      random,
+      log: this.log,
+      onSecret: (secret) => this.#redactor.learn(secret),
+    });
+  }
+
+  /** The stored grants as they are, without their tokens; undefined when nothing has ever been stored here. */
+  async grantStore(): Promise<Store | undefined> {
+    const { dataDir, buffer } = await this.project();
+    if (buffer.type !== "memory") return (await this.existingEnvironment("look"))?.store;
+    if (!existsSync(dataDir)) return undefined;
+    try {
+      return (await this.#durableTokens(true)).store;
+    } catch (error) {
+      if (error instanceof ConfigError && error.code === "DATA_DIR_MISSING") return undefined;
+      throw error;
+    }
+  }
+
+  async #durableTokens(readOnly: boolean): Promise<Environment> {
+    const { openEnvironment } = await import("../../store/index.js");
+    const { dataDir } = await this.project();
+    const { clock, random } = this.#shell;
+    this.#tokenEnvironment ??= openEnvironment({ dataDir, clock, random, readOnly, sync: "commit" });
+    return this.#tokenEnvironment;
   }
 
   /** What core/run needs. */
   async host(onProgress?: (progress: Progress) => void): Promise<RunHost> {
-    const host: RunHost = {
+    const { withBudgets } = await import("../../run/index.js");
+    const host = withBudgets({
       project: await this.project(),
       connectors: await this.connectors(),
       environment: await this.environment(),
       clock: this.#shell.clock,
       random: this.#shell.random,
       log: this.log,
+      grants: await this.grants(),
       ...(onProgress === undefined ? {} : { onProgress }),
-    };
+    });
     this.#host = host;
     return host;
   }
@@ -149,7 +208,11 @@ export class Workspace {
       const { removeTmpDir } = await import("../../run/index.js");
       removeTmpDir(this.#host);
     }
-    const environment = await this.#environment?.catch(() => undefined);
-    await environment?.close();
+    const grants = await this.#grants?.catch(() => undefined);
+    await grants?.close();
+    for (const opened of [this.#environment, this.#tokenEnvironment]) {
+      const environment = await opened?.catch(() => undefined);
+      await environment?.close();
+    }
   }
 }

@@ -1,7 +1,32 @@
 /** sluice.yaml. */
 import { z } from "zod";
 import { duration, integer, secret, size, text } from "../../contracts/index.js";
+import { alarm } from "./alarms.js";
 import { count, expecting } from "./words.js";
+
+const RESERVE = "expected a share below 100% such as 20%";
+
+/** `budget` of a connection. */
+export const budget = z
+  .strictObject(
+    {
+      reserve: z
+        .unknown()
+        .transform((value, context): number => {
+          const percent = typeof value === "string" ? /^(\d{1,2}(?:\.\d{1,6})?) ?%$/.exec(value) : null;
+          if (percent !== null) return Number(percent[1]) / 100;
+          context.issues.push({ code: "custom", message: RESERVE, input: value });
+          return z.NEVER;
+        })
+        .meta({ type: "string", pattern: "^\\d{1,2}(\\.\\d+)? ?%$" })
+        .prefault("0%")
+        .describe(
+          "Share of every limit of the account (calls a day, a minute, at a time) that Sluice leaves to other applications; one call is always let through.",
+        ),
+    },
+    expecting("a budget such as { reserve: 20% }"),
+  )
+  .describe("How much of the account's API limits Sluice may use. For sources.");
 
 const connection = z
   .looseObject(
@@ -9,6 +34,7 @@ const connection = z
       connector: text(z.string("expected the name of a connector")).describe(
         "Name of the connector; see connectors/README.md.",
       ),
+      budget: budget.optional(),
     },
     expecting("a connection such as { connector: folder, path: out }"),
   )
@@ -23,13 +49,19 @@ const buffer = z
         .describe(
           "durable keeps messages in dataDir; memory forgets them when the process ends; sqs (Amazon SQS) is not supported yet in this version.",
         ),
+      sync: z
+        .enum(["commit", "none"], expecting("commit or none"))
+        .default("commit")
+        .describe(
+          "When a message counts as stored. commit: after fsync, so it survives power loss; many senders share one. none: once the operating system has it, so it survives the death of the process but not of the machine.",
+        ),
       visibilityTimeout: duration({ min: "1s", max: "12h" })
         .prefault("5m")
         .describe("How long a received message stays hidden; kept up by heartbeats while a delivery runs."),
       maxReceiveCount: count("expected a number of receives from 1 to 1000", 1, 1000)
         .default(10)
         .describe(
-          "Receives after which a message moves to the dead-letter queue, for consumers of the SQS endpoint (which comes later). The engine itself dead-letters by reason, never by count.",
+          "For buffer.type sqs: receives after which Amazon SQS moves a message to the dead-letter queue. With a buffer on this machine a flow dead-letters by reason, never by count; queues of your own get a RedrivePolicy through the SQS endpoint.",
         ),
       retention: duration({ min: "1m", max: "14d" })
         .prefault("14d")
@@ -41,9 +73,11 @@ const buffer = z
         .prefault("1GiB")
         .describe("Reading pauses while a sink's queue holds more bytes than this."),
       alarms: z
-        .record(z.string(), z.unknown(), expecting("alarms"))
-        .optional()
-        .describe("Thresholds for the daemon to watch. Not supported yet in this version."),
+        .array(alarm, expecting("a list of alarms such as [{ queue: '*', oldest: 1h }]"))
+        .default([])
+        .describe(
+          "Thresholds on queues, looked at by `sluice status`, which exits with 4 while one is exceeded, and at the end of each run.",
+        ),
     },
     expecting("buffer settings such as { type: durable }"),
   )

@@ -1,4 +1,5 @@
 import { createPublicKey, generateKeyPairSync, verify } from "node:crypto";
+import { inspect } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { configSchema, defaultAudience } from "../../../connectors/salesforce/config.js";
 import type { Secret } from "../../../core/contracts/index.js";
@@ -238,6 +239,33 @@ describe("the token request and its answer", () => {
     expect(org.seen).toHaveLength(0);
     await source.close();
   });
+});
+
+it("a refresh token that the account repeats in its error shows nowhere, configured or rotated", async () => {
+  const clock = new PatientClock();
+  const rotated = "5Aep861rotatedRefreshToken";
+  let answers = 0;
+  const server = await startScriptedServer((seen, response) => {
+    if (!seen.url.endsWith("/token")) return json([{ errorCode: "INVALID_SESSION_ID" }], 401)(seen, response);
+    const sent = new URLSearchParams(seen.body).get("refresh_token");
+    return answers++ === 0
+      ? json({ access_token: "00Dxx!first", instance_url: server.url, refresh_token: rotated })(
+          seen,
+          response,
+        )
+      : json({ error: "invalid_grant", error_description: `no such token ${sent}` }, 400)(seen, response);
+  });
+  const auth = { type: "refreshToken", clientId: "a", refreshToken: "5Aep861configuredRefreshToken" };
+  const { source, log } = connectTo(server.url, { clock, config: { auth } });
+  const error: unknown = await source.discover(never()).catch((reason: unknown) => reason);
+  expect(error).toMatchObject({
+    kind: "auth",
+    code: "SALESFORCE_INVALID_GRANT",
+    message: expect.stringContaining("no such token"),
+  });
+  expect(inspect(error, { depth: 10 }) + log.lines.join("\n")).not.toContain("5Aep861");
+  await source.close();
+  await server.close();
 });
 
 describe("the configuration", () => {

@@ -27,41 +27,50 @@ const privateKeyPem = generateKeyPairSync("rsa", { modulusLength: 2048 })
   .toString();
 
 /** Requests for pages, whatever their version; the describe calls before them are left alone. */
-const PAGES = "/\\/query[/?]/";
+const PAGES = { rest: "/\\/query[/?]/", bulk: "/\\/results\\?/" } as const;
 
-sourceContract("salesforce", async (clock) => {
-  const fake = await startSalesforceFake({
-    clock,
-    privateKeyPem,
-    pageSize: 200,
-    org: { seed: 3, accounts: 50, contacts: 1_150, opportunities: 10, invoices: 10, users: 5 },
+for (const api of ["rest", "bulk"] as const) {
+  sourceContract(`salesforce by ${api}`, async (clock) => {
+    const fake = await startSalesforceFake({
+      clock,
+      privateKeyPem,
+      pageSize: 200,
+      bulk: { pageRows: 200 },
+      org: { seed: 3, accounts: 50, contacts: 1_150, opportunities: 10, invoices: 10, users: 5 },
+    });
+    const table = fake.org.table("Contact");
+    const only = (rule: FaultRule) => fake.faults.set({ rules: [rule] });
+    const path = PAGES[api];
+    return {
+      connector: salesforce,
+      config: {
+        instanceUrl: fake.url,
+        loginUrl: fake.url,
+        auth: {
+          type: "jwt",
+          clientId: fake.clientId,
+          username: fake.username,
+          privateKey: fake.privateKeyPem,
+        },
+      },
+      stream: "Contact",
+      options: { api, pageSize: 200 },
+      misspelt: "Contatc",
+      secrets: [fake.accessToken, fake.clientSecret, ...fake.privateKeyPem.split("\n").slice(1, -2)],
+      records: () =>
+        new Map([...table.rows()].filter((row) => !row.deleted).map((row) => [row.id, stamp(row.stamp)])),
+      change: (count) => fake.org.changeSome("Contact", count, 11),
+      fail: (fault, { page, times }) => {
+        // Every page from this one on; the fake counts requests, and tries again count as well.
+        const nth = times === undefined ? Array.from({ length: 5_000 }, (_, n) => n + page) : page;
+        only({ path, on: { nth }, times: times ?? 5_000, fault: FAULTS[fault] });
+      },
+      repeatPage: (page) => only({ path, on: { nth: page }, fault: { kind: "repeatNextRecordsUrl" } }),
+      delayPage: (page, delayMs) => only({ path, on: { nth: page }, fault: { kind: "slow", delayMs } }),
+      close: () => fake.close(),
+    };
   });
-  const table = fake.org.table("Contact");
-  const only = (rule: FaultRule) => fake.faults.set({ rules: [rule] });
-  return {
-    connector: salesforce,
-    config: {
-      instanceUrl: fake.url,
-      loginUrl: fake.url,
-      auth: { type: "jwt", clientId: fake.clientId, username: fake.username, privateKey: fake.privateKeyPem },
-    },
-    stream: "Contact",
-    options: { pageSize: 200 },
-    misspelt: "Contatc",
-    secrets: [fake.accessToken, fake.clientSecret, ...fake.privateKeyPem.split("\n").slice(1, -2)],
-    records: () =>
-      new Map([...table.rows()].filter((row) => !row.deleted).map((row) => [row.id, stamp(row.stamp)])),
-    change: (count) => fake.org.changeSome("Contact", count, 11),
-    fail: (fault, { page, times }) => {
-      // Every page from this one on; the fake counts requests, and tries again count as well.
-      const nth = times === undefined ? Array.from({ length: 5_000 }, (_, n) => n + page) : page;
-      only({ path: PAGES, on: { nth }, times: times ?? 5_000, fault: FAULTS[fault] });
-    },
-    repeatPage: (page) => only({ path: PAGES, on: { nth: page }, fault: { kind: "repeatNextRecordsUrl" } }),
-    delayPage: (page, delayMs) => only({ path: PAGES, on: { nth: page }, fault: { kind: "slow", delayMs } }),
-    close: () => fake.close(),
-  };
-});
+}
 
 function stamp(ms: number): string {
   return new Date(ms).toISOString().replace("Z", "+0000");

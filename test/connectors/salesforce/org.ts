@@ -65,7 +65,10 @@ export interface ScriptedOrg {
   readonly query: (asked: { readonly soql?: string; readonly locator?: string }, seen: Seen) => Script;
 }
 
-/** A server that answers describe and query as the test says; for what the honest fake never does. */
+/**
+ * A server that answers describe and query as the test says; for what the honest fake never does. getUpdated covers all
+ * that is asked for.
+ */
 export async function startScriptedOrg(org: ScriptedOrg) {
   const queries: string[] = [];
   const server = await startScriptedServer((seen, response) => {
@@ -75,8 +78,15 @@ export async function startScriptedOrg(org: ScriptedOrg) {
     const soql = url.searchParams.get("q");
     if (object !== undefined) {
       const fields = org.objects[object];
-      const answer = fields === undefined ? notFound() : json({ name: object, queryable: true, fields });
+      const answer =
+        fields === undefined
+          ? notFound()
+          : json({ name: object, queryable: true, replicateable: true, fields });
       return answer(seen, response);
+    }
+    if (/\/sobjects\/\w+\/updated\/$/.test(url.pathname)) {
+      // No transaction is running.
+      return json({ ids: [], latestDateCovered: url.searchParams.get("end") })(seen, response);
     }
     if (url.pathname.endsWith("/sobjects")) {
       return json({

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { dropAttributes } from "../../../connectors/salesforce/attributes.js";
+import { optionsSchema } from "../../../connectors/salesforce/config.js";
 import { ExactNumber } from "../../../core/contracts/index.js";
 import { json } from "../../core/http/scripted-server.js";
 import { at, id, NOON, orgOf, page, row } from "./deals.js";
@@ -119,6 +120,8 @@ describe("pages", () => {
 
 describe("queries that take too long", () => {
   const timeout = apiError(400, "QUERY_TIMEOUT", "Your query request was running for too long.");
+  // By auto, Bulk would take over.
+  const options = optionsSchema.parse({ api: "rest" });
   const bounds = (soql: string) => ({
     from: Date.parse(/SystemModstamp >=? (\S+?)\)? /.exec(soql)?.[1] ?? "1999-01-01T00:00:00Z"),
     to: Date.parse(/SystemModstamp < (\S+)/.exec(soql)?.[1] ?? ""),
@@ -139,7 +142,7 @@ describe("queries that take too long", () => {
         }),
       );
     });
-    const pages = await read({ from });
+    const pages = await read({ from, options });
     expect(pages.flatMap((each) => each.records.map((record) => record.Id))).toEqual(
       records.map(({ Id }) => Id),
     );
@@ -156,7 +159,7 @@ describe("queries that take too long", () => {
 
   it("end the run after four halvings, and the window stays to be read", async () => {
     const { read, queries } = await orgOf(() => timeout);
-    await expect(read({ from: NOON - 3_600_000 })).rejects.toMatchObject({
+    await expect(read({ from: NOON - 3_600_000, options })).rejects.toMatchObject({
       kind: "transient",
       code: "SALESFORCE_QUERY_TIMEOUT",
     });
@@ -165,7 +168,7 @@ describe("queries that take too long", () => {
 
   it("cannot be halved where there is no stamp", async () => {
     const { read, queries } = await orgOf(() => timeout);
-    await expect(read({ mode: "full", cursorField: undefined }, "Static")).rejects.toMatchObject({
+    await expect(read({ mode: "full", cursorField: undefined, options }, "Static")).rejects.toMatchObject({
       code: "SALESFORCE_QUERY_TIMEOUT",
     });
     expect(queries).toHaveLength(1);

@@ -24,6 +24,7 @@ describe("the query", () => {
         cursor: {
           field: "SystemModstamp",
           window: { from: "2026-01-01T00:00:00.000+0000", to: "2026-10-01T12:00:00.000+0000" },
+          settled: true,
           repeatsBelow: null,
           rememberFrom: "2026-10-01T11:45:00.000+0000",
           at: null,
@@ -106,7 +107,7 @@ describe("the query", () => {
     expect(queries).toEqual([]);
   });
 
-  it("that would not fit into a URL is refused with the way out", async () => {
+  it("that would not fit into a URL is refused with the way out, where REST alone may read", async () => {
     const wide = Array.from({ length: 700 }, (_, n) => field(`Quite_A_Long_Field_Name_${n}__c`, "string"));
     const org = await startScriptedOrg({
       objects: { Wide__c: [...SYSTEM_FIELDS, ...wide] },
@@ -119,10 +120,11 @@ describe("the query", () => {
     );
     const request = await requestFor(source, "Wide__c");
     const all = request.schema.fields.map(({ name }) => name);
-    await expect(collect(source.read({ ...request, fields: all }))).rejects.toMatchObject({
+    const options = optionsSchema.parse({ api: "rest" });
+    await expect(collect(source.read({ ...request, options, fields: all }))).rejects.toMatchObject({
       kind: "config",
       code: "SALESFORCE_QUERY_TOO_LONG",
-      fix: "Name fewer fields in map.",
+      fix: expect.stringContaining("options.api"),
     });
     // Commas stay commas: more than four hundred of such names fit.
     expect(await collect(source.read({ ...request, fields: all.slice(0, 430) }))).toHaveLength(1);
@@ -208,11 +210,12 @@ describe("windows", () => {
 });
 
 describe("plan", () => {
-  it("shows the query, what is pushed, and what it will cost", async () => {
+  const planOf = async (totalSize: number, options?: object) => {
     const { source, queries } = await orgOf(({ soql }) =>
-      json({ totalSize: 4_100, done: true, records: soql?.includes("COUNT()") ? [] : [{}] }),
+      json({ totalSize, done: true, records: soql?.includes("COUNT()") ? [] : [{}] }),
     );
     const request = await requestFor(source, "Deal__c", {
+      options: optionsSchema.parse(options ?? {}),
       filter: {
         all: [
           { field: "Amount", operator: "greaterThan", value: 5 },
@@ -220,26 +223,43 @@ describe("plan", () => {
         ],
       },
     });
-    expect(await source.plan(request)).toEqual({
+    return { plan: await source.plan(request), queries };
+  };
+
+  it("shows the query, what is pushed, and what it will cost", async () => {
+    const { plan, queries } = await planOf(4_000);
+    expect(plan).toEqual({
       query:
         "SELECT Id,SystemModstamp FROM Deal__c WHERE Amount > 5 AND SystemModstamp < 2026-10-01T12:00:00.000Z ORDER BY SystemModstamp,Id",
       pushedDown: ["Amount greaterThan 5"],
       notPushedDown: ["Name notEquals x"],
       window: { from: null, to: "2026-10-01T12:00:00.000Z" },
-      records: 4_100,
+      records: 4_000,
       apiCalls: 3,
     });
     expect(queries).toEqual([
       "SELECT COUNT() FROM Deal__c WHERE Amount > 5 AND SystemModstamp < 2026-10-01T12:00:00.000Z",
     ]);
   });
+
+  it.each([
+    [1_000_000, {}],
+    [10, { api: "bulk" }],
+  ])("shows the query of a Bulk job where one will read: %d records, %j", async (records, options) => {
+    const { plan } = await planOf(records, options);
+    expect(plan.query).toBe(
+      "SELECT Id,SystemModstamp FROM Deal__c WHERE Amount > 5 AND SystemModstamp < 2026-10-01T12:00:00.000Z",
+    );
+    expect(plan.apiCalls).toBe(9 + Math.ceil(records / 5_000));
+  });
 });
 
 describe("options", () => {
   it.each([
-    [{ api: "bulk" }, "Bulk API 2.0 does not exist yet"],
-    [{ deleted: "include" }, "reading deleted records does not exist yet"],
+    [{ api: "soap" }, "auto"],
+    [{ deleted: "only" }, "include"],
     [{ pageSize: 100 }, "from 200 to 2000"],
+    [{ bulkPageSize: 100 }, "from 1000 to 100000"],
     [{ settle: "soon" }, "expected a duration"],
     [{ nonsense: 1 }, "nonsense"],
   ])("%j is refused", (options, problem) => {
@@ -247,6 +267,12 @@ describe("options", () => {
   });
 
   it("have defaults", () => {
-    expect(optionsSchema.parse({})).toEqual({ api: "auto", deleted: "exclude", pageSize: 2000, settle: 0 });
+    expect(optionsSchema.parse({})).toEqual({
+      api: "auto",
+      deleted: "exclude",
+      pageSize: 2000,
+      bulkPageSize: 5_000,
+      settle: 0,
+    });
   });
 });

@@ -1,6 +1,8 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
+import { systemClock, systemRandom } from "../../../core/contracts/index.js";
+import { openEnvironment } from "../../../core/store/index.js";
 import { account, fakeConnectors, type Landing, type Org, orgOf, unreachable } from "./fake-connectors.js";
 import { flowText, folderWith, settings } from "./project.js";
 import { type Outcome, runLine, type Setting } from "./shell.js";
@@ -204,6 +206,46 @@ describe("queue", () => {
       expect.objectContaining({ queue: "accounts--dead-letters", records: 0, oldestAgeMs: null }),
     ]);
     expect((await line("queue list accounts--d")).stdout.trimEnd().split("\n")).toHaveLength(2);
+  });
+
+  it("peek shows attributes of every data type, and where a dead letter comes from", async () => {
+    const options = { dataDir: join(cwd, ".sluice"), clock: systemClock, random: systemRandom };
+    const environment = await openEnvironment(options);
+    const { queues } = environment;
+    await queues.createQueue("dead");
+    const RedrivePolicy = { deadLetterTargetQueue: "dead", maxReceiveCount: 1 };
+    await queues.createQueue("inbox", { VisibilityTimeout: 0, RedrivePolicy });
+    const attributes = {
+      tenant: "acme",
+      size: { dataType: "Number", value: "12.50" },
+      icon: { dataType: "Binary.gif", value: Buffer.from("GIF89a") },
+      label: { dataType: "String.label", value: "x" },
+    };
+    await queues.send("inbox", [{ body: "hello", attributes, groupId: "g1" }]);
+    for (let n = 0; n < 3; n++) await queues.receive("inbox", { maxNumberOfMessages: 1, waitTimeMs: 0 });
+    await environment.close();
+    expect((await line("queue peek dead --json")).json()).toMatchObject([
+      {
+        attributes: {
+          tenant: "acme",
+          size: { dataType: "Number", value: "12.50" },
+          icon: { dataType: "Binary.gif", value: Buffer.from("GIF89a").toString("base64") },
+          label: { dataType: "String.label", value: "x" },
+        },
+        groupId: "g1",
+        deadLetterSource: "inbox",
+        body: "hello",
+      },
+    ]);
+    const text = await line("queue peek dead");
+    expect(text.stdout).toContain("group g1, from inbox");
+    for (const shown of [
+      "tenant=acme",
+      "size(Number)=12.50",
+      "icon(Binary.gif)=<6 B>",
+      "label(String.label)=x",
+    ])
+      expect(text.stdout).toContain(shown);
   });
 
   it("peek shows the first lines of bodies, takes nothing and counts nothing", async () => {

@@ -83,7 +83,7 @@ describe("the command line", () => {
     }
   });
 
-  it.each([["daemon"], ["queue serve"]])("says that %s is not there yet", async (words) => {
+  it.each([["daemon"]])("says that %s is not there yet", async (words) => {
     const { code, stderr } = await runLine([...words.split(" "), "--port", "9324"], { cwd: "/" });
     expect(code).toBe(2);
     expect(stderr).toMatch(/^error\[NOT_YET\]: .*not part of this version.*\n$/);

@@ -49,6 +49,7 @@ function outputTo(columns?: number) {
     signal: new AbortController().signal,
     stdout: stderr,
     stderr,
+    stdin: async () => Buffer.alloc(0),
     connectors: async () => ({ sources: new Map(), sinks: new Map() }),
   };
   const json = (on: boolean) => new Output(shell, on, createRedactor());

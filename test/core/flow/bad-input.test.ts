@@ -376,9 +376,34 @@ const CASES: readonly Case[] = [
       "sluice.yaml:2:17 buffer.type: buffer.type sqs is not supported yet in this version: use durable",
       'sluice.yaml:2:35 buffer.messageSize: expected a size of at least 1KiB and of at most 1MiB, found "2MiB"',
       'sluice.yaml:2:60 buffer.visibilityTimeout: expected a duration of at least 1s and of at most 12h, found "13h"',
-      "sluice.yaml:2:73 buffer.alarms: buffer.alarms is not supported yet in this version: remove it",
+      "sluice.yaml:2:73 buffer.alarms: expected a list of alarms such as [{ queue: '*', oldest: 1h }], found a mapping of keys",
       "sluice.yaml:3:16 store.type: store.type postgres is not supported yet in this version: use durable",
       "sluice.yaml:4:17 server.port: expected an integer from 0 to 65535, found the number 99999",
+    ],
+  },
+  {
+    what: "sluice.yaml: alarms",
+    files: {
+      "sluice.yaml": `buffer:
+  alarms:
+    - { queue: "*" }
+    - { queue: "a b", messages: 0 }
+    - { oldest: 1h }
+    - { queue: "*", oldst: 1h }
+    - { queue: "*", oldest: 60, bytes: 1.5, deadLetters: some }
+    - "*"
+`,
+    },
+    expected: [
+      'sluice.yaml:3:9 buffer.alarms[0].queue: expected a threshold beside "queue": one or more of messages, records, bytes, oldest, deadLetters',
+      'sluice.yaml:4:16 buffer.alarms[1].queue: expected a pattern of queue names, such as *, orders--* or *--dead-letters, found "a b"',
+      "sluice.yaml:4:33 buffer.alarms[1].messages: expected a number of messages of at least 1, found the number 0",
+      "sluice.yaml:5:7 buffer.alarms[2].queue: missing: expected a pattern of queue names, such as *, orders--* or *--dead-letters",
+      'sluice.yaml:6:21 buffer.alarms[3].oldst: unknown key "oldst" (did you mean "oldest"?)',
+      "sluice.yaml:7:29 buffer.alarms[4].oldest: expected a duration such as 10s, 5m, 1h or 7d, found the number 60",
+      "sluice.yaml:7:40 buffer.alarms[4].bytes: expected a size such as 64KiB or 128MB, found the number 1.5",
+      'sluice.yaml:7:58 buffer.alarms[4].deadLetters: expected a number of dead letters of at least 1, found "some"',
+      `sluice.yaml:8:7 buffer.alarms[5]: expected an alarm such as { queue: '*', oldest: 1h }, found "*"`,
     ],
   },
   {
@@ -397,12 +422,10 @@ const CASES: readonly Case[] = [
   {
     what: "sluice.yaml: parts for later",
     files: {
-      "sluice.yaml":
-        SLUICE_YAML + "buffer: { type: sqs, alarms: {} }\nstore: { type: postgres }\nflows: nowhere\n",
+      "sluice.yaml": SLUICE_YAML + "buffer: { type: sqs }\nstore: { type: postgres }\nflows: nowhere\n",
     },
     expected: [
       "sluice.yaml:6:17 buffer.type: buffer.type sqs is not supported yet in this version: use durable",
-      "sluice.yaml:6:30 buffer.alarms: buffer.alarms is not supported yet in this version: remove it",
       "sluice.yaml:7:16 store.type: store.type postgres is not supported yet in this version: use durable",
       "sluice.yaml:8:8 flows: there is no folder <project>/nowhere",
     ],

@@ -117,11 +117,13 @@ sinks:
     expect(loaded.problems).toEqual([]);
     expect(loaded.buffer).toEqual({
       type: "durable",
+      sync: "commit",
       visibilityTimeoutMs: 300_000,
       maxReceiveCount: 10,
       retentionMs: 1_209_600_000,
       messageBytes: 262_144,
       highWaterBytes: 2 ** 30,
+      alarms: [],
     });
   });
 

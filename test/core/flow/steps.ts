@@ -31,9 +31,10 @@ export const exact = (text: string) => new ExactNumber(text);
 export function outcome(middle: string, record: Record<string, Value>, sinks?: string): unknown {
   const made = plan(middle, FIELDS, sinks);
   const result = made.process(record);
-  if (result.kind === "mapped") return made.stringify(result.record);
   if (result.kind === "filtered") return "filtered";
-  const { stage, rule, reason, action } = result.rejection;
+  const line = result.kind === "mapped" ? made.stringify(result.record) : result.rejection;
+  if (typeof line === "string") return line;
+  const { stage, rule, reason, action } = line;
   return `${action} ${stage}: ${rule}: ${reason}`;
 }
 

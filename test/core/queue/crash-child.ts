@@ -1,5 +1,5 @@
 import { writeSync } from "node:fs";
-import { type Message, systemClock } from "../../../core/contracts/index.js";
+import { type Message, systemClock, textAttributes } from "../../../core/contracts/index.js";
 import { openEnvironment } from "../../../core/store/index.js";
 import { seededRandom } from "../../seeded-random.js";
 
@@ -27,7 +27,7 @@ function bodyOf(bodyName: string, size: number): string {
 
 /** Not read from the body: with a visibility timeout of 0 another process may have deleted the message already. */
 function nameOf(message: Message): string {
-  return message.attributes.name ?? "";
+  return textAttributes(message.attributes).name ?? "";
 }
 
 async function send(step: number): Promise<void> {

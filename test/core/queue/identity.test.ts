@@ -4,6 +4,7 @@ import { messageId, parseMessageId, TAIL_VALUES } from "../../../core/queue/mess
 import { formatReceipt, parseReceipt } from "../../../core/queue/receipt-handle.js";
 
 const u48 = fc.integer({ min: 0, max: 2 ** 48 - 1 });
+const u8 = fc.integer({ min: 0, max: 255 });
 const u32 = fc.integer({ min: 0, max: 2 ** 32 - 1 });
 const tail = fc.integer({ min: 0, max: TAIL_VALUES - 1 });
 
@@ -21,8 +22,8 @@ describe("message ids and receipt handles", () => {
 
   it("a handle gives back what it was made of", () => {
     fc.assert(
-      fc.property(u32, u48, u48, tail, u32, (queueId, order, sequence, bits, receiveNumber) => {
-        const receipt = { queueId, order, sequence, tail: bits, receiveNumber };
+      fc.property(u32, u48, u48, u8, tail, u32, (queueId, order, sequence, index, bits, receiveNumber) => {
+        const receipt = { queueId, order, sequence, index, tail: bits, receiveNumber };
         const text = formatReceipt(receipt);
         expect(text.length).toBeLessThanOrEqual(1024);
         expect(parseReceipt(text)).toEqual(receipt);

@@ -3,8 +3,10 @@ import { type Environment, RecordError, type SourceRecord } from "../../../core/
 import type { Flow } from "../../../core/flow/types.js";
 import {
   deadLettersOf,
+  editDeadLetter,
   purgeQueue,
   type RunHost,
+  recordFrom,
   redriveDeadLetters,
   runFlow,
 } from "../../../core/run/index.js";
@@ -194,7 +196,11 @@ sinks:
     expect(steps).toBeGreaterThan(15);
   });
 
-  it("a redrive sends every letter back once", async () => {
+  it.each([
+    ["in one transaction", undefined, 10],
+    ["in several", 5, 15],
+  ])("a redrive sends every letter back once, %s", async (_, perSecond, least) => {
+    const rate = perSecond === undefined ? {} : { perSecond };
     const records = things(0, 10, (n): SourceRecord => (n % 3 === 0 ? { amount: -1 } : {}));
     const strict = `${SIMPLE}validate: [{ field: amount, rule: notNegative, onFail: deadLetter }]
 errors: { maxRejected: 50% }
@@ -207,8 +213,7 @@ errors: { maxRejected: 50% }
         await run(host, flow);
         mended ??= world.flow(SIMPLE);
       },
-      command: (host, flow) =>
-        redriveDeadLetters(host, mended ?? flow, { dryRun: false, signal }).then(() => undefined),
+      command: (host, flow) => redriveDeadLetters(host, mended ?? flow, { dryRun: false, signal, ...rate }),
       after: (host) => run(host, mended!),
       check: (environment) => {
         expect(idsOf(world.sink.records)).toEqual(idsOf(records));
@@ -216,7 +221,37 @@ errors: { maxRejected: 50% }
         expect(total(environment, "loaded")).toBe(10);
       },
     });
-    expect(steps).toBeGreaterThan(10);
+    expect(steps).toBeGreaterThan(least);
+  });
+
+  it("an edited letter takes the place of the old one: it is there once, in one form", async () => {
+    const records = things(
+      0,
+      6,
+      (n): SourceRecord => (n === 2 ? { amount: -1, name: "x".repeat(300_000) } : {}),
+    );
+    const strict = `${SIMPLE}validate: [{ field: amount, rule: notNegative, onFail: deadLetter }]
+errors: { maxRejected: 50% }
+`;
+    const steps = await playThrough({
+      yaml: strict,
+      records,
+      before: run,
+      command: async ({ environment, clock }) => {
+        for (const letter of deadLettersOf(environment, "things")) {
+          if (letter.editedAt !== undefined) continue;
+          const record = recordFrom(letter.message.body(), "test");
+          await editDeadLetter(environment, letter, { ...record, amount: 1 }, clock.now());
+        }
+      },
+      after: (host, flow) => redriveDeadLetters(host, flow, { dryRun: false, signal }),
+      check: (environment) => {
+        expect(idsOf(world.sink.records)).toEqual(idsOf(records));
+        expect([...deadLettersOf(environment, "things")]).toEqual([]);
+        expect(total(environment, "deadLettered")).toBe(1);
+      },
+    });
+    expect(steps).toBeGreaterThan(1);
   });
 
   it("a purge drops what is queued, and the flow goes on", async () => {

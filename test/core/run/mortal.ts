@@ -84,11 +84,20 @@ export class Life {
       listQueues: (prefix) => queues.listQueues(prefix),
       hasQueue: (name) => queues.hasQueue(name),
       deleteQueue: (name) => this.step(() => queues.deleteQueue(name)),
-      purgeQueue: (name) => this.step(() => queues.purgeQueue(name)),
+      purgeQueue: (...all) => this.step(() => queues.purgeQueue(...all)),
       depth: (name) => queues.depth(name),
+      queueInfo: (name) => queues.queueInfo(name),
+      tagQueue: (...all) => this.step(() => queues.tagQueue(...all)),
+      untagQueue: (...all) => this.step(() => queues.untagQueue(...all)),
+      listQueueTags: (name) => queues.listQueueTags(name),
+      listDeadLetterSourceQueues: (name) => queues.listDeadLetterSourceQueues(name),
+      startMessageMoveTask: (request) => this.step(() => queues.startMessageMoveTask(request)),
+      listMessageMoveTasks: (...all) => queues.listMessageMoveTasks(...all),
+      cancelMessageMoveTask: (taskId) => this.step(() => queues.cancelMessageMoveTask(taskId)),
       stage: (body) => this.step(() => queues.stage(body)),
       discard: (staged) => this.step(() => queues.discard(staged)),
       send: (...all) => this.step(() => queues.send(...all)),
+      sendEach: (...all) => this.step(() => queues.sendEach(...all)),
       receive: async (...all) => {
         this.check();
         const messages = await queues.receive(...all);
@@ -101,6 +110,7 @@ export class Life {
       claim: (...all) => this.step(() => queues.claim(...all)),
       peek: (...all) => queues.peek(...all),
       get: (...all) => queues.get(...all),
+      openBody: (...all) => queues.openBody(...all),
     };
     return {
       queues: mortal,

@@ -250,7 +250,7 @@ sinks:
     expect(world.sink.records.slice(8).map(({ id }) => id)).toEqual(["t4", "t5"]);
     expect([...deadLettersOf(world.environment, "things")]).toEqual([]);
     const again = await redriveDeadLetters(world.host(), mended, { dryRun: false, signal });
-    expect(again).toEqual({ examined: 0, redriven: 0, stillRejected: [] });
+    expect(again).toEqual({ examined: 0, redriven: 0, filtered: 0, queues: {}, stillRejected: [] });
   });
 });
 

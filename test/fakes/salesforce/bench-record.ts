@@ -1,5 +1,5 @@
 import type { Cell } from "./cell.js";
-import { cellJson, datetimeText } from "./cell.js";
+import { cellCsv, cellJson, datetimeText } from "./cell.js";
 import type { FieldSpec } from "./field.js";
 import { id18, recordId } from "./ids.js";
 import { Prng } from "./prng.js";
@@ -123,6 +123,38 @@ export function recordTemplate(
     }
   }
   return { text: Buffer.from(`${text}}`), numberAt, stampAt };
+}
+
+/** The same record as a row of a CSV, without its line end. */
+export function csvTemplate(table: Table, row: Row, names: readonly string[]): RecordTemplate {
+  const numberAt: number[] = [];
+  const stampAt: number[] = [];
+  const pieces: Buffer[] = [];
+  let length = 0;
+  const add = (text: string) => {
+    const bytes = Buffer.from(text);
+    pieces.push(bytes);
+    length += bytes.length;
+  };
+  const number = (before: string, after: string) => {
+    add(before);
+    numberAt.push(length);
+    add("0".repeat(NUMBER_WIDTH) + after);
+  };
+  names.forEach((name, n) => {
+    if (n > 0) add(",");
+    if (name === "Id") number(`"${ID_HEAD}`, `${ID_TAIL}"`);
+    else if (NUMBERED_FIELDS.has(name)) number(name === "Name" ? '"Bench record ' : '"REF-', '"');
+    else if (STAMPED_FIELDS.has(name)) {
+      add('"');
+      stampAt.push(length);
+      add(`${datetimeText(row.stamp).replace("+0000", "Z")}"`);
+    } else {
+      const column = table.column(name);
+      add(column === undefined ? '""' : cellCsv(column.read(row), column.spec.type));
+    }
+  });
+  return { text: Buffer.concat(pieces), numberAt, stampAt };
 }
 
 const WORDS =

@@ -3,12 +3,14 @@ import {
   BENCH_OBJECT,
   BENCH_PREFIX,
   benchId,
+  csvTemplate,
   NUMBER_WIDTH,
   NUMBERED_FIELDS,
   recordTemplate,
   STAMPED_FIELDS,
   templateRow,
 } from "./bench-record.js";
+import type { JobResult } from "./bulk/job.js";
 import { datetimeText } from "./cell.js";
 import type { FakeClock, Org } from "./org.js";
 import { SoqlError } from "./soql/error.js";
@@ -37,10 +39,10 @@ const MAX_TEMPLATES = 4;
 const MAX_POOLED = 4;
 const STAMP_WIDTH = "2025-01-01T00:00:00".length;
 
-/** The rendered ring for one projection. */
+/** The rendered ring for one projection: JSON with a comma behind each record, or CSV lines. */
 interface Ring {
   readonly bytes: Buffer;
-  /** Where record r starts; RING + 1 entries. Each record ends with a comma. */
+  /** Where record r starts; RING + 1 entries. */
   readonly starts: Int32Array;
   /** Offsets within the record, `perRecord` of them for each. */
   readonly numberAt: Int32Array;
@@ -89,6 +91,41 @@ export class Bench {
   }
 
   run(query: Query, version: string, org: Org, clock: FakeClock): ResultSet {
+    const { numbers, start, total } = this.match(query, org, clock);
+    const countOnly = query.select === "count";
+    const ring = query.select === "count" ? undefined : this.ring(query, version, org);
+    return {
+      total,
+      countOnly,
+      page: (from, to) => {
+        if (ring === undefined) return "";
+        const page = this.render(ring, numbers.slice(start + from, start + to));
+        // Without the last comma.
+        return page.length === 0 ? page : this.relend(page, page.length - 1);
+      },
+      release: (page) => this.takeBack(page),
+    };
+  }
+
+  /** The same records as the result of a Bulk job. */
+  csv(query: Query, org: Org, clock: FakeClock): JobResult {
+    const { numbers, start, total } = this.match(query, org, clock);
+    const ring = this.ring(query, "csv", org);
+    return {
+      header: `${this.names(query, org)
+        .map((name) => `"${name}"`)
+        .join(",")}\n`,
+      total,
+      page: (from, to) => this.render(ring, numbers.slice(start + from, start + to)),
+      release: (page) => this.takeBack(page),
+    };
+  }
+
+  private match(
+    query: Query,
+    org: Org,
+    clock: FakeClock,
+  ): { numbers: Numbers; start: number; total: number } {
     checkShape(query);
     this.checkOrder(query, org);
     const { keys, others } = split(bindWhere(org, this.table, query, clock));
@@ -104,15 +141,10 @@ export class Bench {
     const chosen = others.length === 0 ? undefined : this.chosenRing(others);
     const numbers = new Numbers(intervals, chosen);
     const start = Math.min(query.offset, numbers.total);
-    const total = Math.min(query.limit ?? Number.POSITIVE_INFINITY, numbers.total - start);
-    const countOnly = query.select === "count";
-    const ring = query.select === "count" ? undefined : this.ring(query, version, org);
     return {
-      total,
-      countOnly,
-      page: (from, to) =>
-        ring === undefined ? "" : this.render(ring, numbers.slice(start + from, start + to)),
-      release: (page) => this.takeBack(page),
+      numbers,
+      start,
+      total: Math.min(query.limit ?? Number.POSITIVE_INFINITY, numbers.total - start),
     };
   }
 
@@ -138,13 +170,18 @@ export class Bench {
     return chosen;
   }
 
-  private ring(query: Query, version: string, org: Org): Ring {
+  private names(query: Query, org: Org): string[] {
     if (query.select === "count") throw new Error("COUNT() selects no fields");
-    const names = query.select.map((path) => {
+    return query.select.map((path) => {
       const bound = bindPath(org, this.table, path, query.text);
       if (!bound.own) throw new SoqlError("INVALID_FIELD", `${BENCH_OBJECT} serves no parent fields`);
       return bound.spec.name;
     });
+  }
+
+  /** `version` of the REST API, or "csv". */
+  private ring(query: Query, version: string, org: Org): Ring {
+    const names = this.names(query, org);
     const key = `${version} ${names.join(",")}`;
     const known = this.rings.get(key);
     if (known !== undefined) return known;
@@ -170,8 +207,7 @@ export class Bench {
       this.patch(ring, page, at - start, from, count);
       at += end - start;
     }
-    // Without the last comma.
-    return size === 0 ? page : this.relend(page, size - 1);
+    return page;
   }
 
   /** Writes number and stamp of `count` records over the template text; `shift`: page offset less ring offset. */
@@ -314,16 +350,19 @@ function ringBytes(ring: Ring, first: number, count: number): number {
 }
 
 function renderRing(table: Table, rows: readonly Row[], names: readonly string[], version: string): Ring {
-  const templates = rows.map((row) => recordTemplate(table, row, names, version));
+  const isCsv = version === "csv";
+  const templates = rows.map((row) =>
+    isCsv ? csvTemplate(table, row, names) : recordTemplate(table, row, names, version),
+  );
   const numbers = templates[0]?.numberAt.length ?? 0;
   const stamps = templates[0]?.stampAt.length ?? 0;
   const starts = new Int32Array(rows.length + 1);
   templates.forEach((template, at) => {
     starts[at + 1] = (starts[at] ?? 0) + template.text.length + 1;
   });
-  const comma = Buffer.from(",");
+  const end = Buffer.from(isCsv ? "\n" : ",");
   return {
-    bytes: Buffer.concat(templates.flatMap((template) => [template.text, comma])),
+    bytes: Buffer.concat(templates.flatMap((template) => [template.text, end])),
     starts,
     numberAt: Int32Array.from(templates.flatMap((template) => template.numberAt)),
     numbers,

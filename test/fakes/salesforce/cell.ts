@@ -75,6 +75,14 @@ export function cellJson(cell: Cell, type: string): string {
   return JSON.stringify(cell.parts);
 }
 
+/** The cell as a value of a Bulk CSV, in quotes; null is empty. Date times have a Z there. */
+export function cellCsv(cell: Cell, type: string): string {
+  if (cell === null) return '""';
+  if (typeof cell === "string") return `"${cell.includes('"') ? cell.replaceAll('"', '""') : cell}"`;
+  if (typeof cell === "number" && type === "datetime") return `"${datetimeText(cell).replace("+0000", "Z")}"`;
+  return `"${cellJson(cell, type)}"`;
+}
+
 /** Orders two numbers exactly, whichever form they have. */
 export function compareNumbers(a: number | Digits, b: number | Digits): number {
   if (typeof a === "number" && typeof b === "number") return a - b;

@@ -15,7 +15,7 @@ import type { SalesforceFake } from "./server.js";
  *   GET    objects/<name>[?deleted=true]            -> NDJSON, every field of every live (or also deleted) row
  *   PUT    faults  a fault script                   DELETE faults
  *   GET    requests                                 -> counters        DELETE requests
- *   POST   expire-tokens   POST close-cursors   PUT daily-limit {limit, used?}
+ *   POST   expire-tokens   POST close-cursors   POST forget-jobs   PUT daily-limit {limit, used?}
  *   GET    environment                              -> the SF_... variables
  */
 export function control(fake: SalesforceFake, request: FakeRequest): Answer {
@@ -68,6 +68,9 @@ function perform(fake: SalesforceFake, action: string, body: Record<string, unkn
       return jsonAnswer(200, {});
     case "POST close-cursors":
       fake.closeCursors();
+      return jsonAnswer(200, {});
+    case "POST forget-jobs":
+      fake.bulk.forget();
       return jsonAnswer(200, {});
     case "PUT daily-limit": {
       const used = body.used === undefined ? undefined : number(body, "used", 0);

@@ -22,7 +22,7 @@ function summary(table: Table, base: string): Record<string, unknown> {
     mruEnabled: true,
     name: table.name,
     queryable: table.queryable,
-    replicateable: table.queryable,
+    replicateable: table.replicateable,
     retrieveable: table.queryable,
     searchable: true,
     triggerable: true,

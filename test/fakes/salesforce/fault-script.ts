@@ -83,7 +83,10 @@ export type Fault =
   | { readonly kind: "resetAfter" }
   /** 401 INVALID_SESSION_ID; the token sent stays dead. */
   | { readonly kind: "expireToken" }
-  /** nextRecordsUrl leads to this very page again. On a first page, to itself by its first locator. */
+  /**
+   * nextRecordsUrl, or Sforce-Locator of a Bulk result, leads to this very page again. On a first page, to itself by its
+   * first locator.
+   */
   | { readonly kind: "repeatNextRecordsUrl" }
   /** One record of the page is damaged; `record` counts from 0 (default 0), `field` defaults to the first text. */
   | {

@@ -22,6 +22,7 @@ interface Flags {
   readonly faults?: string;
   readonly latency: number;
   readonly pageSize: number;
+  readonly jobMs?: number;
   readonly shortPages: number;
   readonly dailyLimit: number;
   readonly sessionSeconds?: number;
@@ -54,6 +55,7 @@ const program = new Command("salesforce-fake")
   .option("--faults <file>", "fault script, JSON (fault-script.ts)")
   .option("--latency <ms>", "delay of every answer", whole, 0)
   .option("--page-size <n>", "records a page", whole, 2000)
+  .option("--job-ms <n>", "time a Bulk job runs (300)", whole)
   .option("--short-pages <probability>", "chance of a page shorter than asked", Number, 0)
   .option("--daily-limit <n>", "API calls a day", whole, 100_000)
   .option("--session-seconds <n>", "life of an access token", whole)
@@ -108,6 +110,7 @@ async function optionsOf(flags: Flags): Promise<SalesforceFakeOptions> {
     faults,
     latencyMs: flags.latency,
     pageSize: flags.pageSize,
+    bulk: flags.jobMs === undefined ? {} : { runMs: flags.jobMs },
     shortPages: flags.shortPages > 0 ? { probability: flags.shortPages, seed: flags.seed } : undefined,
     dailyLimit: flags.dailyLimit,
     sessionMs: flags.sessionSeconds === undefined ? undefined : flags.sessionSeconds * 1000,

@@ -1,5 +1,6 @@
 import { createHmac, type KeyObject, randomBytes, verify } from "node:crypto";
 import { type Answer, type FakeRequest, jsonAnswer, oauthError } from "./answer.js";
+import { Authorize, type AuthorizeOptions } from "./authorize.js";
 import { id18 } from "./ids.js";
 import type { FakeClock } from "./org.js";
 
@@ -14,11 +15,13 @@ export interface Identity {
   readonly publicKey: KeyObject;
 }
 
-export interface OAuthOptions {
+export interface OAuthOptions extends AuthorizeOptions {
   /** Access tokens die after so long (org policy; no token answer tells it). Default: never. */
   readonly sessionMs?: number;
   /** A refresh answer carries a new refresh token and the old one is dead at once. Default false. */
   readonly rotateRefreshToken?: boolean;
+  /** With rotation: the refresh token before works for so long after it was used. Default 0. */
+  readonly refreshGraceMs?: number;
   /** Each new session ends the one before. Default false. */
   readonly oneSession?: boolean;
 }
@@ -34,7 +37,7 @@ const SCOPE = "refresh_token api web id";
 const MAX_ASSERTION_MS = 10 * 60_000;
 
 /**
- * The OAuth endpoints of an org: refresh token, JWT bearer, client credentials; userinfo and the identity URL.
+ * The OAuth endpoints of an org: authorize page, refresh token, JWT bearer, client credentials; userinfo and the identity URL.
  * Token answers have `issued_at` in milliseconds as text and, as in the service, no `expires_in`.
  */
 export class OAuth {
@@ -42,8 +45,13 @@ export class OAuth {
   private readonly options: OAuthOptions;
   private readonly clock: FakeClock;
   private readonly sessions = new Map<string, Session>();
+  /** Every token there ever was: what must show nowhere. */
+  readonly issued: string[] = [];
   /** The refresh token that works now. */
-  refreshToken = newRefreshToken();
+  refreshToken = this.newRefreshToken();
+  /** The one before, and until when it works. */
+  private before = { refreshToken: "", until: 0 };
+  readonly authorize: Authorize;
   /** Tokens handed out, by grant type. */
   readonly granted: Record<string, number> = {};
 
@@ -51,12 +59,14 @@ export class OAuth {
     this.identity = identity;
     this.options = options;
     this.clock = clock;
+    this.authorize = new Authorize(identity.clientId, options, clock);
   }
 
   /** A session without a login, as an administrator would paste one. */
   startSession(): string {
     if (this.options.oneSession) this.sessions.clear();
     const token = `${this.identity.organizationId}!AQ${randomBytes(48).toString("base64url")}`;
+    this.issued.push(token);
     this.sessions.set(token, { token, startedAt: this.clock.now() });
     return token;
   }
@@ -83,7 +93,8 @@ export class OAuth {
   }
 
   revokeRefreshToken(): void {
-    this.refreshToken = newRefreshToken();
+    this.before = { refreshToken: "", until: 0 };
+    this.refreshToken = this.newRefreshToken();
   }
 
   /** `POST /services/oauth2/token`. `url` is the org's own address. */
@@ -97,6 +108,8 @@ export class OAuth {
     switch (form.get("grant_type")) {
       case "refresh_token":
         return this.refresh(request, form, url);
+      case "authorization_code":
+        return this.code(request, form, url);
       case "client_credentials":
         return this.clientCredentials(request, form, url);
       case JWT_GRANT:
@@ -109,12 +122,28 @@ export class OAuth {
   private refresh(request: FakeRequest, form: URLSearchParams, url: string): Answer {
     const refused = this.refuseClient(request, form);
     if (refused !== undefined) return refused;
-    if (form.get("refresh_token") !== this.refreshToken) {
+    const given = form.get("refresh_token");
+    const { refreshToken, until } = this.before;
+    if (given !== this.refreshToken && !(given === refreshToken && this.clock.now() < until)) {
       return oauthError(400, "invalid_grant", "expired access/refresh token");
     }
     if (!this.options.rotateRefreshToken) return this.grant("refresh_token", url);
-    this.refreshToken = newRefreshToken();
+    this.before = { refreshToken: given, until: this.clock.now() + (this.options.refreshGraceMs ?? 0) };
+    this.refreshToken = this.newRefreshToken();
     return this.grant("refresh_token", url, { refresh_token: this.refreshToken });
+  }
+
+  /** A code of the authorize page. Without the scope refresh_token (or offline_access) there is no refresh token. */
+  private code(request: FakeRequest, form: URLSearchParams, url: string): Answer {
+    const refused = this.refuseClient(request, form);
+    if (refused !== undefined) return refused;
+    const scopes = this.authorize.redeem(form);
+    if ("status" in scopes) return scopes;
+    const lasts = scopes.includes("refresh_token") || scopes.includes("offline_access");
+    if (!lasts) return this.grant("authorization_code", url);
+    this.before = { refreshToken: "", until: 0 };
+    this.refreshToken = this.newRefreshToken();
+    return this.grant("authorization_code", url, { refresh_token: this.refreshToken });
   }
 
   private clientCredentials(request: FakeRequest, form: URLSearchParams, url: string): Answer {
@@ -193,6 +222,12 @@ export class OAuth {
     return jsonAnswer(200, answer, { "cache-control": "no-cache, no-store", pragma: "no-cache" });
   }
 
+  private newRefreshToken(): string {
+    const token = `5Aep861${randomBytes(40).toString("base64url")}`;
+    this.issued.push(token);
+    return token;
+  }
+
   identityUrl(url: string): string {
     return `${url}/id/${id18(this.identity.organizationId)}/${this.identity.userId}`;
   }
@@ -239,10 +274,6 @@ export class OAuth {
           ...shared,
         });
   }
-}
-
-function newRefreshToken(): string {
-  return `5Aep861${randomBytes(40).toString("base64url")}`;
 }
 
 function jsonObject(part: string): Record<string, unknown> | undefined {

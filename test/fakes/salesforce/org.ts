@@ -2,6 +2,7 @@ import type { Cell } from "./cell.js";
 import { recordId } from "./ids.js";
 import { Prng } from "./prng.js";
 import { type Row, Table, type TableSpec, type Values } from "./table.js";
+import { Transaction } from "./transaction.js";
 
 /** Wall time in epoch milliseconds; tests pass their own. */
 export interface FakeClock {
@@ -16,6 +17,7 @@ export class Org {
   readonly organizationId = "00D5g000000Sluc";
   private readonly clock: FakeClock;
   private readonly tables = new Map<string, Table>();
+  private readonly open = new Set<Transaction>();
   private inserted = 0;
 
   constructor(clock: FakeClock) {
@@ -50,6 +52,19 @@ export class Org {
   tableOfId(id: string): Table | undefined {
     for (const table of this.tables.values()) if (id.startsWith(table.keyPrefix)) return table;
     return undefined;
+  }
+
+  /** Begins a transaction: what it does is stamped at once and seen at its commit. */
+  begin(): Transaction {
+    const transaction = new Transaction(this, this.clock, () => this.open.delete(transaction));
+    this.open.add(transaction);
+    return transaction;
+  }
+
+  /** When the longest running transaction began; undefined while none runs. */
+  oldestTransaction(): number | undefined {
+    const starts = [...this.open].map(({ startedAt }) => startedAt);
+    return starts.length === 0 ? undefined : Math.min(...starts);
   }
 
   /** Inserts without Id, else updates (or inserts under that Id). Returns the Id. */

@@ -36,5 +36,6 @@ function shapeOf(path: string): string {
   return path
     .replace(/\/v\d+\.\d+(?=\/|$)/, "")
     .replace(/\/query\/[^/]+$/, "/query/<locator>")
+    .replace(/\/jobs\/query\/[^/]+/, "/jobs/query/<job>")
     .replace(/^\/id\/.*/, "/id");
 }

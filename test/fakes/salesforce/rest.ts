@@ -1,5 +1,6 @@
 import { type Answer, apiError, type FakeRequest, jsonAnswer, notFound, withHeaders } from "./answer.js";
 import type { Bench } from "./bench.js";
+import type { BulkJobs } from "./bulk/jobs.js";
 import type { CursorPage, Cursors } from "./cursors.js";
 import { describeBasics, describeGlobal, describeObject } from "./describe.js";
 import type { OAuth } from "./oauth.js";
@@ -30,16 +31,24 @@ export class RestApi {
   private readonly oauth: OAuth;
   private readonly cursors: Cursors;
   private readonly bench: Bench | undefined;
+  private readonly bulk: BulkJobs;
   private readonly options: RestOptions;
   /** Calls counted against the daily limit so far. */
   used = 0;
   dailyLimit: number;
 
-  constructor(org: Org, oauth: OAuth, cursors: Cursors, bench: Bench | undefined, options: RestOptions) {
+  constructor(
+    org: Org,
+    oauth: OAuth,
+    cursors: Cursors,
+    engines: { readonly bench: Bench | undefined; readonly bulk: BulkJobs },
+    options: RestOptions,
+  ) {
     this.org = org;
     this.oauth = oauth;
     this.cursors = cursors;
-    this.bench = bench;
+    this.bench = engines.bench;
+    this.bulk = engines.bulk;
     this.options = options;
     this.dailyLimit = options.dailyLimit;
   }
@@ -81,6 +90,7 @@ export class RestApi {
   private resource(request: FakeRequest, version: string, parts: readonly string[], session: string): Answer {
     const base = `/services/data/v${version}`;
     const [first, second, third] = parts;
+    if (first === "jobs") return this.bulk.handle(request, version, parts.slice(1));
     const known = ["", "limits", "sobjects", "query", "queryAll"].includes(first ?? "");
     if (!known || parts.length > 3) return notFound();
     if (request.method !== "GET" && request.method !== "HEAD") {
@@ -116,7 +126,10 @@ export class RestApi {
       DailyApiRequests: { Max: this.dailyLimit, Remaining: Math.max(0, this.dailyLimit - this.used) },
       DailyBulkApiBatches: { Max: 15_000, Remaining: 15_000 },
       DailyBulkV2QueryFileStorageMB: { Max: 976_562, Remaining: 976_562 },
-      DailyBulkV2QueryJobs: { Max: 10_000, Remaining: 10_000 },
+      DailyBulkV2QueryJobs: {
+        Max: this.bulk.dailyJobs,
+        Remaining: Math.max(0, this.bulk.dailyJobs - this.bulk.created),
+      },
       DailyDeliveredPlatformEvents: { Max: 10_000, Remaining: 10_000 },
       DataStorageMB: { Max: 1_024, Remaining: 512 },
     });
@@ -129,7 +142,8 @@ export class RestApi {
     if (part === undefined) return describeBasics(table, base);
     if (part === "describe") return describeObject(table, base, request.headers["if-modified-since"]);
     if (part === "updated" || part === "deleted") {
-      return replication(table, part, request, this.options.clock, this.options.heldBackMs);
+      const { clock, heldBackMs } = this.options;
+      return replication(table, part, request, clock, heldBackMs, this.org.oldestTransaction());
     }
     return this.retrieve(request, table, part, version);
   }

@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { promisify } from "node:util";
 import { type Answer, type FakeRequest, notFound, rawAnswer } from "./answer.js";
 import { Bench, type BenchOptions } from "./bench.js";
+import { BulkJobs, type BulkOptions, OWN_LOCATOR } from "./bulk/jobs.js";
 import { control } from "./control.js";
 import { type CursorOptions, Cursors, type ShortPages } from "./cursors.js";
 import type { Fault, FaultScript } from "./fault-script.js";
@@ -24,12 +25,14 @@ export interface SalesforceFakeOptions extends OAuthOptions {
   readonly org?: Org | GeneratedOrgOptions;
   /** Serves `Bench__c` from pre-rendered pages. */
   readonly bench?: BenchOptions;
+  /** The org's own clock, also in the Date header of every answer. */
   readonly clock?: FakeClock;
   /** Records a page, 2,000 as in the service; smaller for tests. */
   readonly pageSize?: number;
   /** Answers some pages shorter than asked. */
   readonly shortPages?: ShortPages;
   readonly cursors?: CursorOptions;
+  readonly bulk?: BulkOptions;
   /** Every answer comes so much later. */
   readonly latencyMs?: number;
   readonly faults?: FaultScript;
@@ -77,15 +80,18 @@ export class SalesforceFake {
   readonly faults: Faults;
   readonly requests = new Requests();
   readonly oauth: OAuth;
+  readonly bulk: BulkJobs;
   /** A live access token from the start. */
   readonly accessToken: string;
   private readonly cursors: Cursors;
   private readonly rest: RestApi;
+  private readonly clock: FakeClock;
   private readonly latencyMs: number;
   private readonly server: Server;
 
   constructor(options: SalesforceFakeOptions, privateKeyPem: string) {
     const clock = options.clock ?? { now: () => Date.now() };
+    this.clock = clock;
     this.privateKeyPem = privateKeyPem;
     this.publicKey = createPublicKey(privateKeyPem);
     this.org = options.org instanceof Org ? options.org : generateOrg(options.org ?? NO_RECORDS, clock);
@@ -103,13 +109,20 @@ export class SalesforceFake {
     this.accessToken = this.oauth.startSession();
     this.cursors = new Cursors(options.cursors ?? {}, options.shortPages, clock);
     const bench = options.bench === undefined ? undefined : new Bench(this.org, options.bench);
-    this.rest = new RestApi(this.org, this.oauth, this.cursors, bench, {
-      url: () => this.url,
-      clock,
-      dailyLimit: options.dailyLimit ?? 100_000,
-      pageSize: options.pageSize ?? 2000,
-      heldBackMs: options.heldBackMs ?? 0,
-    });
+    this.bulk = new BulkJobs(this.org, bench, clock, options.bulk ?? {});
+    this.rest = new RestApi(
+      this.org,
+      this.oauth,
+      this.cursors,
+      { bench, bulk: this.bulk },
+      {
+        url: () => this.url,
+        clock,
+        dailyLimit: options.dailyLimit ?? 100_000,
+        pageSize: options.pageSize ?? 2000,
+        heldBackMs: options.heldBackMs ?? 0,
+      },
+    );
     // The size limits of the service are checked here; Node's own would answer first otherwise.
     this.server = createServer(
       { maxHeaderSize: 64 * 1024, keepAliveTimeout: 60_000 },
@@ -183,6 +196,8 @@ export class SalesforceFake {
 
   private async serve(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
     const request = await read(incoming);
+    // Of this org's clock, which need not be the client's.
+    response.setHeader("date", new Date(this.clock.now()).toUTCString());
     if (request.path.startsWith("/__fake/")) {
       await send(incoming, response, control(this, request), undefined);
       return;
@@ -206,11 +221,14 @@ export class SalesforceFake {
     const instead = fault && answerInstead(fault);
     if (instead !== undefined) return instead;
     const answer = this.route(request);
-    return fault === undefined ? answer : damage(answer, fault, request.target);
+    const damaged = fault === undefined ? answer : damage(answer, fault, request.target);
+    const { [OWN_LOCATOR]: _, ...headers } = damaged.headers;
+    return { ...damaged, headers };
   }
 
   private route(request: FakeRequest): Answer {
     const { path } = request;
+    if (path === "/services/oauth2/authorize") return this.oauth.authorize.page(request);
     if (path === "/services/oauth2/token") return this.oauth.token(request, this.url);
     if (path === "/services/oauth2/userinfo" || path.startsWith("/id/")) {
       if (this.oauth.session(request) === undefined)

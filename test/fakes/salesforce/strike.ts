@@ -1,4 +1,5 @@
 import { type Answer, apiError, jsonAnswer, rawAnswer, withHeaders } from "./answer.js";
+import { OWN_LOCATOR } from "./bulk/jobs.js";
 import type { Fault, StatusPreset } from "./fault-script.js";
 import { poisonPage } from "./poison.js";
 
@@ -55,6 +56,9 @@ export function damage(answer: Answer, fault: Fault, target: string): Answer {
     case "poisonRecord":
       return reshape(answer, (body) => poisonPage(body, fault));
     case "repeatNextRecordsUrl":
+      if (answer.headers["sforce-locator"] !== undefined) {
+        return withHeaders(answer, { "sforce-locator": answer.headers[OWN_LOCATOR] ?? "null" });
+      }
       return reshape(answer, (body) => repeatNext(body, target));
     default:
       return answer;

@@ -29,6 +29,10 @@ export interface TableSpec {
   readonly fields: readonly FieldSpec[];
   /** Default true. */
   readonly queryable?: boolean;
+  /** Whether getUpdated and getDeleted answer; default as queryable. */
+  readonly replicateable?: boolean;
+  /** False: Bulk API refuses it, as it does some twenty objects. */
+  readonly bulk?: boolean;
 }
 
 export type Values = Readonly<Record<string, Cell>>;
@@ -44,6 +48,8 @@ export class Table {
   readonly label: string;
   readonly keyPrefix: string;
   readonly queryable: boolean;
+  readonly replicateable: boolean;
+  readonly bulk: boolean;
   /** When the definition last changed, epoch milliseconds; describe answers 304 by it. */
   definedAt: number;
   private readonly columnsByName = new Map<string, Column>();
@@ -55,14 +61,18 @@ export class Table {
   private storedCells = 0;
   /** Rows in the recycle bin; zero lets queries skip the check per row. */
   deletedRows = 0;
-  /** Ids that were purged, with the time, for `/deleted`. */
-  readonly purged: { readonly id: string; readonly at: number }[] = [];
+  /** Ids that were purged, with the time of their delete, for `/deleted`. */
+  purged: { readonly id: string; readonly at: number }[] = [];
+  /** Deletes before this are no longer listed. */
+  deleteLogFrom = 0;
 
   constructor(spec: TableSpec, definedAt: number) {
     this.name = spec.name;
     this.label = spec.label ?? spec.name.replace(/__c$/, "").replaceAll("_", " ");
     this.keyPrefix = spec.keyPrefix;
     this.queryable = spec.queryable ?? true;
+    this.replicateable = spec.replicateable ?? this.queryable;
+    this.bulk = spec.bulk ?? true;
     this.definedAt = definedAt;
     for (const field of spec.fields) this.defineField(field);
   }
@@ -173,14 +183,20 @@ export class Table {
     this.move(row, stamp);
   }
 
-  /** Out of the recycle bin for good. */
+  /** Out of the recycle bin for good, or past it. */
   purge(id: string, at: number): void {
     const row = this.existing(id);
     if (row.deleted) this.deletedRows -= 1;
     row.gone = true;
     this.byId.delete(row.id);
     this.removedSinceOrder = true;
-    this.purged.push({ id: row.id, at });
+    this.purged.push({ id: row.id, at: row.deleted ? row.stamp : Math.floor(at / 1000) * 1000 });
+  }
+
+  /** The log of deletes is cut: what was deleted before `at` is no longer listed. */
+  cutDeleteLog(at: number): void {
+    this.deleteLogFrom = at;
+    this.purged = this.purged.filter((one) => one.at >= at);
   }
 
   private existing(id: string): Row {
@@ -201,7 +217,8 @@ export class Table {
       const column = this.columnsByName.get(name.toLowerCase());
       if (column === undefined) throw new Error(`${this.name} has no field ${name}`);
       if (column.at === undefined) throw new Error(`${this.name}.${name} cannot be written`);
-      row.cells[column.at] = value;
+      // No empty texts: the service stores null.
+      row.cells[column.at] = value === "" ? null : value;
     }
   }
 
@@ -231,14 +248,14 @@ export class Table {
 /** The compound value of an address from its parts; null when every part is. */
 export function addressOf(prefix: string): (read: (field: string) => Cell) => Cell {
   const parts = [
-    "street",
     "city",
-    "state",
-    "postalCode",
     "country",
+    "geocodeAccuracy",
     "latitude",
     "longitude",
-    "geocodeAccuracy",
+    "postalCode",
+    "state",
+    "street",
   ];
   const fieldOf = (part: string) => prefix + part.charAt(0).toUpperCase() + part.slice(1);
   return (read) => {

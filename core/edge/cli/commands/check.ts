@@ -40,7 +40,7 @@ export const check = defineCommand({
     const findings = all ? unreadable(project, workspace) : [];
     let exitCode: number = findings.length > 0 ? EXIT.configuration : EXIT.done;
     const host = await workspace.host();
-    const { exitCodeOf, connectSink, connectSource } = await import("../../../run/index.js");
+    const { exitCodeOf, connectSink, connectSource, grantOwner } = await import("../../../run/index.js");
     const wanted = all ? [...project.connections.keys()] : [...new Set(connections)];
     // A name that is mistyped is told before the first connection is made.
     for (const name of wanted) connectionNamed(project, name);
@@ -48,6 +48,9 @@ export const check = defineCommand({
       const { connector, role } = connectionNamed(project, name);
       const about = { connection: name, connector, role };
       try {
+        const owner = grantOwner(host, name);
+        // Without a word to the account: it has said what it has to say.
+        if (owner !== undefined) await host.grants?.assertLive(owner);
         const opened = role === "source" ? connectSource(host, name) : connectSink(host, name);
         const report = await checked(opened, context);
         findings.push({ ...about, report, error: null });

@@ -3,12 +3,12 @@ import { ConfigError } from "../../../contracts/index.js";
 import type { RedriveReport } from "../../../run/redrive.js";
 import { type CommandContext, defineCommand } from "../command.js";
 import { CHOICE_OPTIONS, choiceInput } from "../dead-letter-choice.js";
-import { chosenIdsByFlow } from "../dead-letter-ids.js";
+import { type ChosenLetters, chosenLetters } from "../dead-letter-filters.js";
 import { EXIT } from "../exit-code.js";
 import { failureText } from "../failure.js";
-import { flag, names } from "../input.js";
+import { flag, names, perSecond } from "../input.js";
 import { progressView } from "../progress.js";
-import { plural } from "../quantity.js";
+import { countText, plural } from "../quantity.js";
 import { runDocument, runText } from "../run-report.js";
 import { printable } from "../table.js";
 
@@ -22,20 +22,29 @@ export const deadLettersRedrive = defineCommand({
     "What a sink had refused goes back to that sink; what map or validate had refused is mapped anew. A record that is\n" +
     "refused again stays where it is. An older version never overwrites a newer one.",
   arguments: [{ name: "ids", form: "[id...]", description: "their ids, or the first characters of them" }],
-  options: [...CHOICE_OPTIONS, { flags: "--dry-run", description: "say what would happen, change nothing" }],
+  options: [
+    ...CHOICE_OPTIONS,
+    { flags: "--dry-run", description: "say what would happen, change nothing" },
+    {
+      flags: "--rate <count>",
+      description: "at most so many records per second (default: as fast as it goes)",
+    },
+  ],
   examples: [
     "sluice dead-letters redrive 0f8b2c1e",
     "sluice dead-letters redrive --flow salesforce-accounts --reason notNull --dry-run",
+    "sluice dead-letters redrive --sink warehouse --since 24h --rate 50",
   ],
-  input: z.object({ ids: names, ...choiceInput, dryRun: flag }),
-  async run({ ids, dryRun, ...choice }, context) {
+  input: z.object({ ids: names, ...choiceInput, dryRun: flag, rate: perSecond }),
+  async run({ ids, dryRun, rate, ...choice }, context) {
     const { output } = context;
-    const chosen = await chosenIdsByFlow(ids, choice, context, "redrive");
+    // A dry run asks the account for its fields too, which its budget notes.
+    const chosen = await chosenLetters(ids, choice, context, { verb: "redrive", purpose: "change" });
     const reports: { flow: string; report: RedriveReport }[] = [];
     let exitCode: number = EXIT.done;
-    for (const [flow, messageIds] of chosen) {
-      const report = await redriveOne(flow, messageIds, dryRun, context);
-      reports.push({ flow, report });
+    for (const letters of chosen) {
+      const report = await redriveOne(letters, { dryRun, rate }, context);
+      reports.push({ flow: letters.flow, report });
       if (exitCode === EXIT.done) exitCode = report.run?.exitCode ?? EXIT.done;
     }
     output.result(
@@ -55,9 +64,8 @@ export const deadLettersRedrive = defineCommand({
 });
 
 async function redriveOne(
-  name: string,
-  messageIds: readonly string[],
-  dryRun: boolean,
+  { flow: name, filter }: ChosenLetters,
+  { dryRun, rate }: { readonly dryRun: boolean; readonly rate: number | undefined },
   { shell, output, workspace }: CommandContext,
 ): Promise<RedriveReport> {
   const project = await workspace.project();
@@ -71,7 +79,12 @@ async function redriveOne(
   const view = progressView(name, shell.stderr, output);
   try {
     const host = await workspace.host((progress) => view.update(progress));
-    const report = await redriveDeadLetters(host, flow, { messageIds, dryRun, signal: shell.signal });
+    const report = await redriveDeadLetters(host, flow, {
+      ...filter,
+      dryRun,
+      signal: shell.signal,
+      ...(rate === undefined ? {} : { perSecond: rate }),
+    });
     view.stop();
     const error = report.run?.state.error;
     if (error != null)
@@ -88,10 +101,12 @@ function reportText(
   dryRun: boolean,
   { output }: CommandContext,
 ): string {
-  const { examined, redriven, stillRejected, run } = report;
+  const { examined, redriven, filtered, queues, stillRejected, run } = report;
   const verb = dryRun ? "would pass now" : "sent again";
   const lines = [
-    `${output.paint("bold", flow)}: ${plural(examined, "dead letter")}, ${redriven} ${verb}, ${stillRejected.length} refused again`,
+    `${output.paint("bold", flow)}: ${plural(examined, "dead letter")}, ${countText(redriven)} ${verb}, ${countText(stillRejected.length)} refused again`,
+    ...Object.entries(queues).map(([queue, records]) => `  ${plural(records, "record")} for ${queue}`),
+    ...(filtered === 0 ? [] : [`  ${plural(filtered, "record")} that the filter leaves out now`]),
     ...stillRejected
       .slice(0, REASONS_SHOWN)
       .map(({ messageId, reason }) => `  ${messageId}  ${printable(reason)}`),

@@ -1,16 +1,19 @@
 import { z } from "zod";
 import type { PlanReport } from "../../../run/types.js";
+import { forecastLines } from "../budget-report.js";
 import { defineCommand } from "../command.js";
 import { EXIT } from "../exit-code.js";
 import type { Output } from "../output.js";
-import { countText, plural } from "../quantity.js";
+import { countText, durationText, plural } from "../quantity.js";
 import { windowText } from "../run-report.js";
 import { table } from "../table.js";
 
 export const plan = defineCommand({
   name: "plan",
-  summary: "say what a run would do: query, window, columns, changes in the sinks",
-  details: "Asks the source and the sinks, and changes nothing.",
+  summary: "say what a run would do: query, window, calls and time, columns, changes in the sinks",
+  details:
+    "Asks the source and the sinks, and changes nothing. Calls and time are forecast against what is left of the account's\n" +
+    "limits, less the reserve of the connection.",
   arguments: [{ name: "flow", form: "<flow>", description: "name or file of a flow" }],
   examples: ["sluice plan salesforce-accounts", "sluice plan salesforce-accounts --json"],
   input: z.object({ flow: z.string() }),
@@ -30,6 +33,7 @@ function planText(report: PlanReport, output: Output): string {
     report.apiCalls === null
       ? "an unknown number of API calls"
       : `about ${plural(report.apiCalls, "API call")}`,
+    ...(report.durationMs ? [`at least ${durationText(report.durationMs)} by the limits of the API`] : []),
   ].join(", ");
   const lines = [
     `${heading(report.flow)}: ${forecast}`,
@@ -39,6 +43,7 @@ function planText(report: PlanReport, output: Output): string {
     ...(report.window === null ? [] : [`  window        ${windowText(report.window)}`]),
     ...report.pushedDown.map((condition) => `  pushed down   ${condition}`),
     ...report.notPushedDown.map((condition) => `  filtered here ${condition}`),
+    ...forecastLines(report.budget),
     "",
     heading("columns"),
     indent(

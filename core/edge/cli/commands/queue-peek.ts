@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { PeekedMessage } from "../../../contracts/index.js";
+import type { MessageAttribute, MessageAttributes, PeekedMessage } from "../../../contracts/index.js";
 import { defineCommand } from "../command.js";
 import { EXIT } from "../exit-code.js";
 import { count } from "../input.js";
@@ -43,7 +43,12 @@ export const queuePeek = defineCommand({
         receiveCount: message.receiveCount,
         records: message.records,
         bytes: message.bytes,
-        attributes: message.attributes,
+        attributes: attributesDocument(message.attributes),
+        ...(message.groupId === undefined ? {} : { groupId: message.groupId }),
+        ...(message.deduplicationId === undefined ? {} : { deduplicationId: message.deduplicationId }),
+        ...(message.sequenceNumber === undefined ? {} : { sequenceNumber: message.sequenceNumber }),
+        ...(message.traceHeader === undefined ? {} : { traceHeader: message.traceHeader }),
+        ...(message.deadLetterSource === undefined ? {} : { deadLetterSource: message.deadLetterSource }),
         body: message.body().toString("utf8"),
       })),
       () =>
@@ -55,10 +60,29 @@ export const queuePeek = defineCommand({
   },
 });
 
+/** A text as it is; anything else with its data type, bytes as base64. */
+function attributesDocument(attributes: MessageAttributes) {
+  return Object.fromEntries(
+    Object.entries(attributes).map(([name, attribute]) => {
+      if (typeof attribute === "string") return [name, attribute];
+      const { dataType, value } = attribute;
+      return [name, { dataType, value: typeof value === "string" ? value : value.toString("base64") }];
+    }),
+  );
+}
+
+/** `run=20261122T...`, `size(Number)=5`, `icon(Binary.gif)=<1.2 kB>`. */
+function attributeText(name: string, attribute: MessageAttribute): string {
+  if (typeof attribute === "string") return `${name}=${cut(printable(attribute), 40)}`;
+  const { dataType, value } = attribute;
+  const shown = typeof value === "string" ? cut(printable(value), 40) : `<${bytesText(value.length)}>`;
+  return `${name}(${dataType})=${shown}`;
+}
+
 function messageText(message: PeekedMessage, now: number, output: Output): string {
   const attributes = Object.entries(message.attributes)
     // A schema is longer than all the rest and the same in each message; --json has it.
-    .map(([name, value]) => `${name}=${cut(printable(value), 40)}`)
+    .map(([name, attribute]) => attributeText(name, attribute))
     .join("  ");
   const head = [
     message.state === "inFlight" ? "in flight" : message.state,
@@ -66,6 +90,8 @@ function messageText(message: PeekedMessage, now: number, output: Output): strin
     `received ${plural(message.receiveCount, "time")}`,
     plural(message.records, "record"),
     bytesText(message.bytes),
+    ...(message.groupId === undefined ? [] : [`group ${printable(message.groupId)}`]),
+    ...(message.deadLetterSource === undefined ? [] : [`from ${message.deadLetterSource}`]),
   ].join(", ");
   return [
     `${output.paint("bold", message.messageId)}  ${head}`,

@@ -1,28 +1,76 @@
 import { z } from "zod";
-import { defineCommand } from "../command.js";
+import { SluiceError } from "../../../contracts/index.js";
+import { type AlarmReport, measureAlarms, noteAlarms } from "../../../run/alarms.js";
+import { connectionBudgets } from "../../../run/budgets.js";
+import { alarmDocument, alarmsText } from "../alarm-report.js";
+import { budgetsText } from "../budget-report.js";
+import { type CommandContext, defineCommand } from "../command.js";
 import { EXIT } from "../exit-code.js";
 import { type FlowStatus, flowNames, flowStatus, type QueueStatus } from "../flow-status.js";
+import { grantReport, grantsText } from "../grant-report.js";
 import type { Output } from "../output.js";
 import { agoText, bytesText, countText, durationText, timeText } from "../quantity.js";
 import { table } from "../table.js";
 
 export const status = defineCommand({
   name: "status",
-  summary: "say per flow how the last run went, how old the data is and what is queued",
+  summary:
+    "say per flow how the last run went, how old the data is, what is queued, what is left of API limits, and which alarms fire",
+  details:
+    "Alarms are the thresholds of buffer.alarms in sluice.yaml. Exits with 4 while one of them fires, else with 0;\n" +
+    "when an alarm begins or ends to fire is kept and shown with --json. A connection whose sign-in has ended, and with it\n" +
+    "its flows, is named with what to do.",
   examples: ["sluice status", "sluice status --json"],
   input: z.object({}),
-  async run(_, { shell, output, workspace }) {
+  async run(_, context) {
+    const { shell, output, workspace } = context;
     const project = await workspace.projectToLookAt();
     const environment = await workspace.existingEnvironment("look");
     const now = shell.clock.now();
     const flows = flowNames(project, environment).map((flow) => flowStatus(flow, environment, now, output));
+    const grants = grantReport(await workspace.grantStore(), project, output);
+    const report = measureAlarms(environment, project, now);
+    const budgets = connectionBudgets(project, await workspace.connectors(), environment?.store, now);
+    await noteMoves(report, now, context);
     output.result(
-      { project: project.dir, dataDir: project.dataDir, at: new Date(now).toISOString(), flows },
-      () => statusText(flows, now, output),
+      {
+        project: project.dir,
+        dataDir: project.dataDir,
+        at: new Date(now).toISOString(),
+        flows,
+        grants,
+        budgets,
+        alarms: report.alarms.map(alarmDocument),
+        idleAlarms: report.idle,
+      },
+      () =>
+        [
+          statusText(flows, now, output),
+          grantsText(grants, now, output),
+          budgetsText(budgets, output),
+          alarmsText(report, now, output),
+        ]
+          .filter(Boolean)
+          .join("\n\n"),
     );
-    return EXIT.done;
+    return report.alarms.some(({ state }) => state === "firing") ? EXIT.alarm : EXIT.done;
   },
 });
+
+/** Only what moved is worth opening the data directory for writing; one that cannot be written is looked at all the same. */
+async function noteMoves(
+  report: AlarmReport,
+  now: number,
+  { workspace, output }: CommandContext,
+): Promise<void> {
+  if (report.moves.length === 0) return;
+  try {
+    await noteAlarms(await workspace.environmentToChange(), report, now);
+  } catch (error) {
+    if (!(error instanceof SluiceError)) throw error;
+    output.warn(`what the alarms did could not be written down: ${error.message}`);
+  }
+}
 
 function statusText(flows: readonly FlowStatus[], now: number, output: Output): string {
   if (flows.length === 0) return "The project has no flow that is ready; see `sluice validate`.";
@@ -31,7 +79,7 @@ function statusText(flows: readonly FlowStatus[], now: number, output: Output): 
       flows,
       [
         { title: "flow", value: (flow) => flow.flow },
-        { title: "state", value: (flow) => flow.state },
+        { title: "state", value: (flow) => (flow.parkedUntil === null ? flow.state : "parked") },
         { title: "last run", value: (flow) => lastRunText(flow, now) },
         {
           title: "loaded",
@@ -102,6 +150,10 @@ function remarksOn(flow: FlowStatus, now: number): string[] {
       );
     }
   }
+  if (flow.parkedUntil !== null)
+    remarks.push(
+      `is parked until ${timeText(flow.parkedUntil)} (UTC); a run after that goes on where it stopped.`,
+    );
   const error = flow.lastRun?.error;
   if (error != null && flow.state !== "running") {
     remarks.push(

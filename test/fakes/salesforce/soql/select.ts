@@ -61,12 +61,27 @@ export function checkShape(query: Query): void {
   }
 }
 
+/** The rows of this moment that a query finds, in its order: those of `rows` from `from` to `to`. */
+export interface Matches {
+  readonly table: Table;
+  readonly rows: readonly Row[];
+  readonly from: number;
+  readonly to: number;
+}
+
 /** Runs a query over the rows of this moment. `all`: deleted rows too (queryAll). */
 export function runQuery(org: Org, query: Query, all: boolean, version: string, clock: FakeClock): ResultSet {
   const table = findObject(org, query);
   checkShape(query);
   const write =
     query.select === "count" ? undefined : compileWriter(org, table, query.select, version, query.text);
+  const { rows, from, to } = matchRows(org, query, all, clock);
+  return new RowSet(rows, { from, to }, write, all);
+}
+
+export function matchRows(org: Org, query: Query, all: boolean, clock: FakeClock): Matches {
+  const table = findObject(org, query);
+  checkShape(query);
   const where = bindWhere(org, table, query, clock);
   const terms = query.orderBy.map((term) => ({
     ...term,
@@ -93,7 +108,7 @@ export function runQuery(org: Org, query: Query, all: boolean, version: string, 
   const single = pruned.exact && keepDeleted && pruned.intervals.length <= 1 && inIndexOrder(terms);
   if (single) {
     const interval = pruned.intervals[0] ?? { from: 0, to: 0 };
-    return new RowSet(order, cut(interval.from, interval.to, query), write, all);
+    return { table, rows: order, ...cut(interval.from, interval.to, query) };
   }
   for (const interval of pruned.intervals) {
     for (let at = interval.from; at < interval.to; at++) {
@@ -103,7 +118,7 @@ export function runQuery(org: Org, query: Query, all: boolean, version: string, 
     }
   }
   if (!inIndexOrder(terms)) matches.sort(comparator(terms));
-  return new RowSet(matches, cut(0, matches.length, query), write, all);
+  return { table, rows: matches, ...cut(0, matches.length, query) };
 }
 
 interface BoundTerm {

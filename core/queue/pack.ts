@@ -1,0 +1,215 @@
+import { InvariantError } from "../contracts/index.js";
+import type { Place } from "./keys.js";
+
+/**
+ * What has become of a message. A hidden one whose time has come may still be called so until the next write to the
+ * queue notices.
+ *
+ *                 send                 receive, claim
+ *   (none) ------------------> ready -----------------> inFlight
+ *      |  send with delay        ^                          |
+ *      +------> delayed ---------+--- settle: time came ----+
+ *   any ---- delete, expiry, move to the dead-letter queue ----> gone
+ */
+export type State = "gone" | "ready" | "inFlight" | "delayed";
+
+const STATES: readonly State[] = ["gone", "ready", "inFlight", "delayed"];
+
+/** Where a body lies: in the pack, in `bodies`, or in a claim check. */
+export type BodyPlace = "packed" | "apart" | "blob";
+
+const BODY_PLACES: readonly BodyPlace[] = ["packed", "apart", "blob"];
+
+/** The part of a message that changes. */
+export interface Slot {
+  readonly state: State;
+  /** The random bits of its id. */
+  readonly tail: number;
+  readonly receiveCount: number;
+  /** Epoch ms; 0: never received. */
+  readonly firstReceivedAt: number;
+  /** Of the last receive or claim; the twelve hours count from here. */
+  readonly receivedAt: number;
+  /** 0: never hidden. */
+  readonly visibleAt: number;
+  readonly bytes: number;
+  readonly records: number;
+  /** The receiver has set another visibility timeout since it received: a repeated receive attempt is over. */
+  readonly changed: boolean;
+  readonly body: BodyPlace;
+}
+
+/*
+ * A pack's states are one value of fixed width, since every receive and delete rewrites it:
+ *   flags u8, then for each message
+ *   state, place of the body and `changed` u8 | tail u32 | receive count u32 | first received u48 | received u48 | visible at u48 | bytes u32 | records u48
+ */
+const FLAG_BYTES = 1;
+const SLOT_BYTES = 37;
+const GROUPED = 1;
+/* Of the state byte. */
+const STATE_BITS = 0x03;
+const BODY_SHIFT = 2;
+const CHANGED = 0x80;
+
+export const MOST_IN_PACK = 10;
+
+/** The indexes a pack stands in. */
+interface Standing {
+  readonly visible: boolean;
+  readonly hiddenUntil: readonly number[];
+  readonly empty: boolean;
+}
+
+const NOWHERE: Standing = { visible: false, hiddenUntil: [], empty: true };
+
+/** The states of up to ten messages that were sent together. */
+export class Pack {
+  /** Of its first message. */
+  readonly place: Place;
+  readonly count: number;
+  readonly #bytes: Buffer;
+  #before: Standing | undefined;
+
+  private constructor(place: Place, bytes: Buffer, before: Standing | undefined) {
+    this.place = place;
+    this.#bytes = bytes;
+    this.count = (bytes.length - FLAG_BYTES) / SLOT_BYTES;
+    this.#before = before;
+    if (!Number.isInteger(this.count))
+      throw new InvariantError("PACK_LENGTH", `the states of pack ${place.sequence} have a broken length`);
+  }
+
+  /** One that is not stored yet. */
+  static of(place: Place, slots: readonly Slot[], grouped: boolean): Pack {
+    const bytes = Buffer.allocUnsafe(FLAG_BYTES + slots.length * SLOT_BYTES);
+    bytes[0] = grouped ? GROUPED : 0;
+    const pack = new Pack(place, bytes, NOWHERE);
+    for (let index = 0; index < slots.length; index++) pack.#write(index, slots[index]!);
+    return pack;
+  }
+
+  /** `bytes` becomes the pack's own. */
+  static read(place: Place, bytes: Buffer): Pack {
+    return new Pack(place, bytes, undefined);
+  }
+
+  /** Its messages carry a message group id (the same one). */
+  get grouped(): boolean {
+    return (this.#bytes[0]! & GROUPED) !== 0;
+  }
+
+  placeOf(index: number): Place {
+    return { order: this.place.order, sequence: this.place.sequence + index };
+  }
+
+  state(index: number): State {
+    return STATES[this.#bytes[offset(index)]! & STATE_BITS] ?? "gone";
+  }
+
+  bodyPlace(index: number): BodyPlace {
+    return BODY_PLACES[(this.#bytes[offset(index)]! >> BODY_SHIFT) & STATE_BITS] ?? "packed";
+  }
+
+  tail(index: number): number {
+    return this.#bytes.readUInt32BE(offset(index) + 1);
+  }
+
+  visibleAt(index: number): number {
+    return this.#bytes.readUIntBE(offset(index) + 21, 6);
+  }
+
+  bytesOf(index: number): number {
+    return this.#bytes.readUInt32BE(offset(index) + 27);
+  }
+
+  recordsOf(index: number): number {
+    return this.#bytes.readUIntBE(offset(index) + 31, 6);
+  }
+
+  slot(index: number): Slot {
+    const at = offset(index);
+    const bytes = this.#bytes;
+    return {
+      state: this.state(index),
+      body: this.bodyPlace(index),
+      changed: (bytes[at]! & CHANGED) !== 0,
+      tail: bytes.readUInt32BE(at + 1),
+      receiveCount: bytes.readUInt32BE(at + 5),
+      firstReceivedAt: bytes.readUIntBE(at + 9, 6),
+      receivedAt: bytes.readUIntBE(at + 15, 6),
+      visibleAt: bytes.readUIntBE(at + 21, 6),
+      bytes: bytes.readUInt32BE(at + 27),
+      records: bytes.readUIntBE(at + 31, 6),
+    };
+  }
+
+  /** Through Lane only, which keeps the totals. */
+  write(index: number, slot: Slot): void {
+    this.#touch();
+    this.#write(index, slot);
+  }
+
+  /** Through Lane only. */
+  writeState(index: number, state: State): void {
+    this.#touch();
+    const at = offset(index);
+    this.#bytes[at] = (this.#bytes[at]! & ~STATE_BITS) | STATES.indexOf(state);
+  }
+
+  /** The stored value. */
+  encoded(): Buffer {
+    return this.#bytes;
+  }
+
+  /** Where it stood in the store, and where it stands now; undefined when nothing was changed. */
+  changes(): { readonly before: Standing; readonly after: Standing } | undefined {
+    return this.#before && { before: this.#before, after: this.#standing() };
+  }
+
+  saved(): void {
+    this.#before = undefined;
+  }
+
+  #touch(): void {
+    this.#before ??= this.#standing();
+  }
+
+  #standing(): Standing {
+    const hiddenUntil: number[] = [];
+    let visible = false;
+    for (let index = 0; index < this.count; index++) {
+      const state = this.state(index);
+      if (state === "ready") visible = true;
+      else if (state !== "gone") {
+        const until = this.visibleAt(index);
+        if (!hiddenUntil.includes(until)) hiddenUntil.push(until);
+      }
+    }
+    return {
+      visible,
+      hiddenUntil,
+      empty: !visible && hiddenUntil.length === 0,
+    };
+  }
+
+  #write(index: number, slot: Slot): void {
+    const at = offset(index);
+    const bytes = this.#bytes;
+    bytes[at] =
+      STATES.indexOf(slot.state) |
+      (BODY_PLACES.indexOf(slot.body) << BODY_SHIFT) |
+      (slot.changed ? CHANGED : 0);
+    bytes.writeUInt32BE(slot.tail, at + 1);
+    bytes.writeUInt32BE(slot.receiveCount, at + 5);
+    bytes.writeUIntBE(slot.firstReceivedAt, at + 9, 6);
+    bytes.writeUIntBE(slot.receivedAt, at + 15, 6);
+    bytes.writeUIntBE(slot.visibleAt, at + 21, 6);
+    bytes.writeUInt32BE(slot.bytes, at + 27);
+    bytes.writeUIntBE(slot.records, at + 31, 6);
+  }
+}
+
+function offset(index: number): number {
+  return FLAG_BYTES + index * SLOT_BYTES;
+}

@@ -1,4 +1,3 @@
-import { importPKCS8, SignJWT } from "jose";
 import {
   AuthError,
   type Clock,
@@ -141,6 +140,7 @@ async function assertion(
 ): Promise<string> {
   // A key that came through an environment variable often has its line ends written as \n.
   const pem = auth.privateKey.open().replaceAll("\\n", "\n");
+  const { importPKCS8, SignJWT } = await import("jose");
   const key = await importPKCS8(pem, "RS256").catch((): never => {
     // The parser's own message may quote the key.
     throw new ConfigError("SALESFORCE_PRIVATE_KEY", "privateKey is no RSA private key in PKCS #8 PEM", {

@@ -92,10 +92,11 @@ function writeProject(dir: string): void {
   mkdirSync(join(dir, "flows"));
   for (const object of OBJECTS) {
     const name = object.toLowerCase();
+    // By REST: tables from elsewhere hold empty texts, which an org never has and the CSV of Bulk cannot tell from null.
     writeFileSync(
       join(dir, "flows", `${name}.yaml`),
       `name: ${name}
-source: { connection: salesforce, stream: ${object} }
+source: { connection: salesforce, stream: ${object}, options: { api: rest } }
 sinks:
   - { connection: files, path: ${name}, format: parquet }
   - { connection: lake, path: ${name}, format: jsonl, compression: gzip }

@@ -5,6 +5,9 @@ import type { Bucket } from "./budget.js";
 /** A minute, and what requests may arrive unequally late: two that left a minute apart must not count in one. */
 const WINDOW_MS = 60_250;
 
+/** Of an account without the High Volume add-on. */
+export const USUAL_EXPORTS_PER_MINUTE = 10;
+
 /** The limits of an account ("Rate limits", API basics): by plan, so that all but the exports' are learned from answers. */
 export const BUCKETS: readonly BucketSpec[] = [
   {
@@ -19,7 +22,7 @@ export const BUCKETS: readonly BucketSpec[] = [
     title: "export requests a minute",
     kind: "window",
     windowMs: WINDOW_MS,
-    limit: 10,
+    limit: USUAL_EXPORTS_PER_MINUTE,
     learn: exportLimit,
   },
   {

@@ -8,6 +8,7 @@ import {
   text,
   url,
 } from "../../core/contracts/index.js";
+import { USUAL_EXPORTS_PER_MINUTE } from "./buckets.js";
 
 const tokenUrl = () => url().optional().describe("Token endpoint; default <baseUrl>/oauth/tokens.");
 const scope = () =>
@@ -74,7 +75,7 @@ export const configSchema = z.strictObject({
       "json keeps custom fields in one column; columns adds one for each: custom_field_<id, or key of users' and organizations'>.",
     ),
   exportsPerMinute: integer({ min: 1, max: 100 })
-    .default(10)
+    .default(USUAL_EXPORTS_PER_MINUTE)
     .describe("Requests a minute to the incremental exports: 10, or 30 with the High Volume add-on."),
 });
 

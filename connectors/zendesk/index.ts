@@ -44,7 +44,7 @@ import type {
 import { type Authenticator, createHttpClient } from "../../core/http/index.js";
 import { ZendeskApi } from "./api.js";
 import { createZendeskAuth } from "./auth.js";
-import { BUCKETS } from "./buckets.js";
+import { BUCKETS, USUAL_EXPORTS_PER_MINUTE } from "./buckets.js";
 import { Budgets } from "./budget.js";
 import { checkAccount, discoverStreams } from "./check.js";
 import {
@@ -102,7 +102,9 @@ class ZendeskSource implements Source {
     const auth = createZendeskAuth(config, login, context, secrets);
     this.#auth = auth;
     const budgets = new Budgets({ connection, clock, onWait, exportsPerMinute: config.exportsPerMinute });
-    context.budget?.learn("exports", { limit: config.exportsPerMinute });
+    // The usual number is what the bucket begins with; what answers have taught another process since is worth more.
+    if (config.exportsPerMinute !== USUAL_EXPORTS_PER_MINUTE)
+      context.budget?.learn("exports", { limit: config.exportsPerMinute });
     this.#config = config;
     this.#context = context;
     const limited = { ...client, auth, budget: context.budget };

@@ -123,6 +123,16 @@ const GOALS: Readonly<Record<string, number>> = { "sluice -> parquet": 60_000, "
 const SHARE = 0.7;
 const MEMORY_MIB = 300;
 
+/** Why a goal was missed. `cpuS`: of one record. */
+function limitOf(goal: number, base: Row, cpuS: number): string {
+  const bare = base.records / base.measured.wallS;
+  const rate = `${Math.round(bare).toLocaleString("en")}/s`;
+  if (bare < goal)
+    return `the machine limits: the bare loop itself does ${rate} here, one core of JSON.parse and JSON.stringify`;
+  const micros = (seconds: number) => `${(seconds * 1e6).toFixed(1)} us`;
+  return `a record takes ${micros(cpuS)} of CPU, in the bare loop (${rate}) ${micros(base.measured.cpuS / base.records)}`;
+}
+
 /** Each goal with what was measured, and what limits where it was missed. */
 function judge(): void {
   process.stdout.write("\n");
@@ -134,7 +144,7 @@ function judge(): void {
       const limit =
         rate >= goal || base === undefined || ratio === undefined
           ? ""
-          : `; the machine limits: the bare loop itself does ${Math.round(base.records / base.measured.wallS).toLocaleString("en")}/s here, one core of JSON.parse and JSON.stringify`;
+          : `; ${limitOf(goal, base, measured.cpuS / count)}`;
       verdict(
         rate >= goal,
         `${what}: ${Math.round(rate).toLocaleString("en")}/s, goal ${goal.toLocaleString("en")}/s${limit}`,

@@ -21,8 +21,8 @@ const DEEPEST_TREE = 32;
 export const BRANCH = 0x01;
 export const LEAF = 0x02;
 export const OVERFLOW = 0x04;
-/** Left behind by a commit; says nothing about a page on disk. */
-const TRANSIENT_FLAGS = 0xe000;
+/** How a tree compares its keys; that of the free pages only. */
+const INTEGER_KEYS = 0x08;
 
 const VALUE_APART = 0x01;
 const VALUE_IS_TREE = 0x02;
@@ -79,18 +79,23 @@ export function readMeta(page: Buffer, number: number): Meta {
     pageSize,
     transaction: Number(transaction),
     lastPage: most,
-    free: readTree("list of free pages", page.subarray(48, 48 + TREE_BYTES), most),
+    // Its flags are the environment's as well: another bit there has LMDB read the file as if it were of another kind.
+    free: readTree("list of free pages", page.subarray(48, 48 + TREE_BYTES), most, INTEGER_KEYS),
     main: readTree("list of tables", page.subarray(96, 96 + TREE_BYTES), most),
   };
 }
 
-/** MDB_db. A tree cannot have more pages than the file, nor a depth without a root. */
-export function readTree(name: string, bytes: Buffer, lastPage: number): Tree {
+/**
+ * MDB_db. A tree cannot have more pages than the file, nor a depth without a root. `kind`: the flags it was made with,
+ * which are none for the tables of Sluice.
+ */
+export function readTree(name: string, bytes: Buffer, lastPage: number, kind = 0): Tree {
   const wrong = () => fault(`has a damaged root of the ${name}`);
   const root = bytes.readBigUInt64LE(40);
   const numbers = [8, 16, 24].map((at) => bytes.readBigUInt64LE(at));
   const entries = bytes.readBigUInt64LE(32);
   const depth = bytes.readUInt16LE(6);
+  if (bytes.readUInt16LE(4) !== kind) wrong();
   if (numbers.some((pages) => pages > BigInt(lastPage)) || entries > MOST_MAPPED) wrong();
   if (depth > DEEPEST_TREE || (root === NO_PAGE) !== (depth === 0)) wrong();
   if (root !== NO_PAGE && (root < BigInt(META_PAGES) || root > BigInt(lastPage))) wrong();
@@ -114,7 +119,8 @@ export interface PageHead {
 
 /** Throws PageFault where the page does not say that it is page `number` of this kind. */
 export function readHead(page: Buffer, number: number, kind: number): PageHead {
-  const flags = page.readUInt16LE(18) & ~TRANSIENT_FLAGS;
+  // The marks of a transaction at work (P_LOOSE, P_KEEP) keep a page from being written: none has them on disk.
+  const flags = page.readUInt16LE(18);
   if (page.readBigUInt64LE(0) !== BigInt(number) || flags !== kind) fault(`has a damaged page ${number}`);
   const transaction = page.readBigUInt64LE(8);
   if (kind === OVERFLOW) return { flags, transaction, count: page.readUInt32LE(20) };

@@ -40,6 +40,9 @@ interface Step {
   readonly to: Buffer | undefined;
 }
 
+/** Pages at the end that one transaction took and gave back: they were never written. 4 GiB of them are more than any. */
+const MOST_UNWRITTEN = 2 ** 20;
+
 /**
  * LMDB keeps no checksums and trusts every page number and offset it reads through its memory map: one damaged byte of
  * them ends the process with a signal, or hides messages, or frees pages that are in use. So the pages that say where
@@ -79,7 +82,12 @@ function readNewestMeta(file: number): Meta {
   const apart = Math.abs(first.transaction - second.transaction);
   if (first.pageSize !== second.pageSize || apart !== (first.transaction + second.transaction === 0 ? 0 : 1))
     throw new PageFault("has meta pages that do not belong together");
-  return first.transaction >= second.transaction ? first : second;
+  const [older, newest] = first.transaction >= second.transaction ? [second, first] : [first, second];
+  // The file never gets shorter, and LMDB maps as much as either of them says.
+  if (older.lastPage > newest.lastPage) throw new PageFault("has meta pages that do not belong together");
+  const pages = fstatSync(file).size / pageSize;
+  if (newest.lastPage > pages + MOST_UNWRITTEN) throw new PageFault("is shorter than its meta pages say");
+  return newest;
 }
 
 function readAt(file: number, position: number, length: number): Buffer {

@@ -39,7 +39,11 @@ export function classed(error: unknown, place: string): SluiceError {
       ...details,
       fix: "Name a folder as dataDir in sluice.yaml.",
     });
-  if (/MDB_INVALID|MDB_CORRUPTED|MDB_PAGE_NOTFOUND|MDB_VERSION_MISMATCH|not an LMDB file/i.test(text))
+  if (
+    /MDB_INVALID|MDB_CORRUPTED|MDB_PAGE_NOTFOUND|MDB_PROBLEM|MDB_VERSION_MISMATCH|not an LMDB file/i.test(
+      text,
+    )
+  )
     return new ConfigError("DATA_DIR_DAMAGED", "The data directory's file is damaged.", {
       ...details,
       fix: "Restore it from a backup, or name another dataDir.",

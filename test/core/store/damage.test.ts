@@ -139,6 +139,15 @@ describe("a damaged data directory", () => {
     expect(reports.filter(({ code }) => code !== null).length).toBeGreaterThan(5);
   });
 
+  it("is refused where a meta page would have LMDB map what is not there, or read it as another kind of file", () => {
+    // Bits that ended the process: the environment's flags, and a last page far behind the end, in either meta page.
+    const damages = [53, 148, PAGE + 53, PAGE + 148].map((at) => ({
+      what: `byte ${at}`,
+      damage: (dir: string) => overwrite(dir, at, Buffer.from([(bytes[at] ?? 0) ^ 0x02])),
+    }));
+    for (const { what, ...report } of outcomes(damages)) expect(report, what).toMatchObject(REFUSED);
+  });
+
   it("is refused, or unharmed, when a bit of a page's head or of its pointers is another", () => {
     const damages = Array.from({ length: 25 }, () => {
       const page = treePages[below(treePages.length)] ?? 0;

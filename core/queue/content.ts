@@ -40,27 +40,31 @@ interface Head extends Omit<PackContent, "messages"> {
   readonly messages: readonly StoredContent[];
 }
 
+/** While it is being put together. */
+type Draft<T> = { -readonly [K in keyof T]: T[K] };
+
 const LENGTH_BYTES = 4;
 
 /** u32 length of the head, the head as JSON, then the short bodies. The bytes hold until the next call. */
-export function encodeContent(pack: PackContent): Buffer {
-  const bodies: Buffer[] = [];
-  const messages = pack.messages.map(({ body, attributes, ...rest }): StoredContent => {
-    if (body) bodies.push(body);
-    return {
-      ...rest,
-      ...(body && { length: body.length }),
-      ...(attributes && { attributes: storedAttributes(attributes) }),
-    };
-  });
-  const head = JSON.stringify({ ...pack, messages } satisfies Head);
+export function encodeContent({ sentAt, group, messages }: PackContent): Buffer {
+  let bodyBytes = 0;
+  const stored: StoredContent[] = [];
+  for (const content of messages) {
+    bodyBytes += content.body?.length ?? 0;
+    stored.push(storedContent(content));
+  }
+  const head = JSON.stringify({
+    sentAt,
+    ...(group !== undefined && { group }),
+    messages: stored,
+  } satisfies Head);
   const headBytes = Buffer.byteLength(head);
-  let at = LENGTH_BYTES + headBytes;
-  const total = bodies.reduce((sum, { length }) => sum + length, at);
+  const total = LENGTH_BYTES + headBytes + bodyBytes;
   if (total > scratch.length) scratch = Buffer.allocUnsafeSlow(total * 2);
   scratch.writeUInt32BE(headBytes, 0);
   scratch.write(head, LENGTH_BYTES);
-  for (const body of bodies) at += body.copy(scratch, at);
+  let at = LENGTH_BYTES + headBytes;
+  for (const { body } of messages) if (body) at += body.copy(scratch, at);
   return scratch.subarray(0, total);
 }
 
@@ -70,14 +74,17 @@ let scratch = Buffer.allocUnsafeSlow(65_536);
 /** Bodies are views of `bytes`. */
 export function decodeContent(bytes: Buffer): PackContent {
   const start = LENGTH_BYTES + bytes.readUInt32BE(0);
-  const head: Head = JSON.parse(bytes.toString("utf8", LENGTH_BYTES, start));
+  const { sentAt, group, messages: stored }: Head = JSON.parse(bytes.toString("utf8", LENGTH_BYTES, start));
+  const messages: Content[] = [];
   let at = start;
-  const messages = head.messages.map(({ length, attributes, ...rest }): Content => {
-    const body = length === undefined ? undefined : bytes.subarray(at, at + length);
+  for (const { length, attributes, ...rest } of stored) {
+    const content: Draft<Content> = rest;
+    if (length !== undefined) content.body = bytes.subarray(at, at + length);
     at += length ?? 0;
-    return { ...rest, ...(body && { body }), ...(attributes && { attributes: shownAttributes(attributes) }) };
-  });
-  return { ...head, messages };
+    if (attributes !== undefined) content.attributes = shownAttributes(attributes);
+    messages.push(content);
+  }
+  return group === undefined ? { sentAt, messages } : { sentAt, group, messages };
 }
 
 /** What the buffer holds contradicts itself. */
@@ -86,6 +93,13 @@ export function damaged(what: string, place: string): ConfigError {
     place,
     fix: "Restore the data directory from a backup, or purge the queue.",
   });
+}
+
+function storedContent({ body, attributes, ...rest }: Content): StoredContent {
+  const stored: Draft<StoredContent> = rest;
+  if (body !== undefined) stored.length = body.length;
+  if (attributes !== undefined) stored.attributes = storedAttributes(attributes);
+  return stored;
 }
 
 function storedAttributes(attributes: MessageAttributes): NonNullable<StoredContent["attributes"]> {

@@ -23,6 +23,8 @@ const PIECE = 10;
 
 export interface Received {
   readonly messages: Message[];
+  /** More is visible, as far as this receive has seen. */
+  readonly more: boolean;
   /** Something was moved or cleared away: an empty answer does not mean an empty queue. */
   readonly moved: boolean;
   /** As many are in flight as may be. */
@@ -114,6 +116,7 @@ export class Deliveries {
     lane.save();
     return {
       messages: receive.messages,
+      more: lane.totals.ready > 0,
       moved: receive.deadLetters.moves + receive.cleared > 0,
       full: room <= 0,
     };
@@ -299,7 +302,7 @@ export class Deliveries {
     for (const found of founds) {
       const slot: Slot = { ...found.pack.slot(found.index), receivedAt: now, ...hidden(now, timeoutMs) };
       lane.replace(found, slot);
-      receive.messages.push(this.#shapes.received(row, lane, found, slot, now));
+      receive.messages.push(this.#shapes.received(row, lane, found, now));
     }
     return founds.length > 0;
   }
@@ -309,17 +312,8 @@ export class Deliveries {
     found: Found,
     counts: 0 | 1,
   ): Message {
-    const before = found.pack.slot(found.index);
-    const slot: Slot = {
-      ...before,
-      ...hidden(now, holdMs),
-      receiveCount: before.receiveCount + counts,
-      firstReceivedAt: counts === 0 ? before.firstReceivedAt : before.firstReceivedAt || now,
-      receivedAt: now,
-      changed: counts === 0,
-    };
-    lane.replace(found, slot);
-    return this.#shapes.received(row, lane, found, slot, now);
+    lane.take(found, counts, now, holdMs);
+    return this.#shapes.received(row, lane, found, now);
   }
 }
 

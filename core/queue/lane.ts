@@ -44,13 +44,13 @@ export class Lane {
   readonly id: number;
   readonly fifo: boolean;
   readonly totals: Totals;
-  readonly groups: Groups;
-  readonly tenants: Tenants;
   readonly #tables: QueueTables;
   /** By sequence number of the first message. */
   readonly #packs = new Map<number, Pack>();
   readonly #contents = new Map<number, PackContent>();
   #caughtUp = false;
+  #groups: Groups | undefined;
+  #tenants: Tenants | undefined;
 
   constructor(tables: QueueTables, lane: number, fifo: boolean) {
     this.#tables = tables;
@@ -58,15 +58,24 @@ export class Lane {
     this.fifo = fifo;
     const stored = tables.totals.get(laneKey(lane));
     this.totals = stored ? decodeTotals(stored) : emptyTotals();
-    this.groups = new Groups(tables, lane, this.totals);
-    this.tenants = new Tenants(tables, lane);
+  }
+
+  /** Made when first asked for: most lanes know no groups. */
+  get groups(): Groups {
+    this.#groups ??= new Groups(this.#tables, this.id, this.totals);
+    return this.#groups;
+  }
+
+  get tenants(): Tenants {
+    this.#tenants ??= new Tenants(this.#tables, this.id);
+    return this.#tenants;
   }
 
   /** Writes every pack that was changed, and the totals. */
   save(): void {
     for (const pack of this.#packs.values()) this.#savePack(pack);
-    this.groups.save((place) => this.#isReady(place));
-    this.tenants.save();
+    this.#groups?.save((place) => this.#isReady(place));
+    this.#tenants?.save();
     if (this.#caughtUp) {
       this.totals.nextDue = this.nextDue() ?? Number.POSITIVE_INFINITY;
       this.totals.oldest = this.#oldest()?.order ?? Number.POSITIVE_INFINITY;
@@ -106,6 +115,14 @@ export class Lane {
     const before = pack.state(index);
     pack.write(index, slot);
     this.#moved(pack, before, slot.state, slot.visibleAt);
+  }
+
+  /** A receive, or a claim, which counts 0; `holdMs` 0 leaves the message visible. */
+  take({ pack, index }: Found, counts: 0 | 1, now: number, holdMs: number): void {
+    const before = pack.state(index);
+    const after = holdMs > 0 ? "inFlight" : "ready";
+    pack.take(index, after, counts, now, now + holdMs);
+    this.#moved(pack, before, after, now + holdMs);
   }
 
   /** Makes the hidden messages of a pack visible whose time has come. Their `visibleAt` stays as it is. */

@@ -119,6 +119,15 @@ export class Pack {
     return this.#bytes.readUIntBE(offset(index) + 21, 6);
   }
 
+  receiveCount(index: number): number {
+    return this.#bytes.readUInt32BE(offset(index) + 5);
+  }
+
+  /** 0: never. */
+  firstReceivedAt(index: number): number {
+    return this.#bytes.readUIntBE(offset(index) + 9, 6);
+  }
+
   bytesOf(index: number): number {
     return this.#bytes.readUInt32BE(offset(index) + 27);
   }
@@ -148,6 +157,20 @@ export class Pack {
   write(index: number, slot: Slot): void {
     this.#touch();
     this.#write(index, slot);
+  }
+
+  /** Through Lane only: a receive (`counts` 1), or a claim, which is no receive (0). */
+  take(index: number, state: "inFlight" | "ready", counts: 0 | 1, now: number, visibleAt: number): void {
+    this.#touch();
+    const at = offset(index);
+    const bytes = this.#bytes;
+    bytes[at] = (bytes[at]! & ~(STATE_BITS | CHANGED)) | STATES.indexOf(state) | (counts === 0 ? CHANGED : 0);
+    if (counts === 1) {
+      bytes.writeUInt32BE(bytes.readUInt32BE(at + 5) + 1, at + 5);
+      if (bytes.readUIntBE(at + 9, 6) === 0) bytes.writeUIntBE(now, at + 9, 6);
+    }
+    bytes.writeUIntBE(now, at + 15, 6);
+    bytes.writeUIntBE(visibleAt, at + 21, 6);
   }
 
   /** Through Lane only. */

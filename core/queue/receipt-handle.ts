@@ -21,31 +21,33 @@ const BYTES = 30;
 const SUMMED_BYTES = 26;
 const TEXT = /^[A-Za-z0-9_-]{40}$/;
 
-export function formatReceipt(receipt: Receipt): string {
-  const bytes = Buffer.allocUnsafe(BYTES);
-  bytes.writeUInt8(VERSION, 0);
-  bytes.writeUInt32BE(receipt.queueId, 1);
-  bytes.writeUIntBE(receipt.order, 5, 6);
-  bytes.writeUIntBE(receipt.sequence, 11, 6);
-  bytes.writeUInt8(receipt.index, 17);
-  bytes.writeUInt32BE(receipt.tail, 18);
-  bytes.writeUInt32BE(receipt.receiveNumber, 22);
-  bytes.writeUInt32BE(crc32(bytes.subarray(0, SUMMED_BYTES)), SUMMED_BYTES);
-  return bytes.toString("base64url");
+/** Every message received and deleted passes here: memory that is used again each time. */
+const scratch = Buffer.alloc(BYTES);
+const summed = scratch.subarray(0, SUMMED_BYTES);
+
+export function formatReceipt({ queueId, order, sequence, index, tail, receiveNumber }: Receipt): string {
+  scratch[0] = VERSION;
+  scratch.writeUInt32BE(queueId, 1);
+  scratch.writeUIntBE(order, 5, 6);
+  scratch.writeUIntBE(sequence, 11, 6);
+  scratch[17] = index;
+  scratch.writeUInt32BE(tail, 18);
+  scratch.writeUInt32BE(receiveNumber, 22);
+  scratch.writeUInt32BE(crc32(summed), SUMMED_BYTES);
+  return scratch.toString("base64url");
 }
 
 /** Undefined for any text that is no handle of ours. */
 export function parseReceipt(text: string): Receipt | undefined {
   if (!TEXT.test(text)) return undefined;
-  const bytes = Buffer.from(text, "base64url");
-  if (bytes.length !== BYTES || bytes.readUInt8(0) !== VERSION) return undefined;
-  if (bytes.readUInt32BE(SUMMED_BYTES) !== crc32(bytes.subarray(0, SUMMED_BYTES))) return undefined;
+  scratch.write(text, "base64url");
+  if (scratch[0] !== VERSION || scratch.readUInt32BE(SUMMED_BYTES) !== crc32(summed)) return undefined;
   return {
-    queueId: bytes.readUInt32BE(1),
-    order: bytes.readUIntBE(5, 6),
-    sequence: bytes.readUIntBE(11, 6),
-    index: bytes.readUInt8(17),
-    tail: bytes.readUInt32BE(18),
-    receiveNumber: bytes.readUInt32BE(22),
+    queueId: scratch.readUInt32BE(1),
+    order: scratch.readUIntBE(5, 6),
+    sequence: scratch.readUIntBE(11, 6),
+    index: scratch[17]!,
+    tail: scratch.readUInt32BE(18),
+    receiveNumber: scratch.readUInt32BE(22),
   };
 }

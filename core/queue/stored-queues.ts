@@ -175,10 +175,8 @@ export class StoredQueues implements Queues {
   }
 
   async deleteQueue(name: string): Promise<void> {
-    await this.transact((effects) => {
-      this.#catalog.delete(name);
-      effects.woken.add(name);
-    });
+    await this.transact(() => this.#catalog.delete(name));
+    this.#polls.wakeAll(name);
     this.#housekeeping.wake();
   }
 
@@ -290,7 +288,10 @@ export class StoredQueues implements Queues {
         const received = await this.transact((effects) =>
           this.#deliveries.receive(queue, most, asked, effects),
         );
-        if (received.messages.length > 0) return received.messages;
+        if (received.messages.length > 0) {
+          if (received.more) this.#polls.wake(queue);
+          return received.messages;
+        }
         next = this.#tables.read(() => this.#looks.availability(queue));
         if (received.moved) continue;
         if (received.full && waitMs === 0 && attributes.FifoQueue !== true)

@@ -17,10 +17,10 @@ export interface KeyRange {
 export interface Table<V> {
   get(key: Buffer): V | undefined;
   has(key: Buffer): boolean;
-  /** Inside a transaction only. Key and value are copied: the caller may use their memory again. */
+  /** Inside a transaction only. The key is the table's from then on; the value is copied: its memory may be used again. */
   put(key: Buffer, value: V): void;
-  /** Inside a transaction only. True when the key was there. */
-  remove(key: Buffer): boolean;
+  /** Inside a transaction only. The key is the table's from then on; it need not be there. */
+  remove(key: Buffer): void;
   keys(range: KeyRange): Buffer[];
   entries(range: KeyRange): { readonly key: Buffer; readonly value: V }[];
 }

@@ -1,14 +1,18 @@
 import { fstatSync } from "node:fs";
 import type { Database, Key, RootDatabase } from "lmdb";
 import { ConfigError, InvariantError } from "../contracts/index.js";
-import type { KeyRange, Table, Tables } from "../queue/index.js";
-import { Sealer, unsealed } from "./sealed-value.js";
+import type { Table, Tables } from "../queue/index.js";
+import { Draft } from "./draft.js";
+import { type Codec, LmdbTable } from "./lmdb-table.js";
 import { classed, commitError } from "./storage-error.js";
 
 interface Work {
   readonly run: () => void;
   readonly settle: (failure: { readonly error: unknown } | undefined) => void;
 }
+
+/** Changes held back before they are written: scans walk around what is drafted. */
+const MOST_DRAFTED = 40;
 
 /**
  * Tables in one LMDB environment (lmdb-js). Several processes may open the same folder: LMDB lets one write at a time
@@ -17,8 +21,10 @@ interface Work {
  * A commit ends with fsync before its promises resolve, so a resolved transaction survives SIGKILL and power loss; one
  * that did not resolve is there as a whole or not at all. With `sync: "none"` it survives SIGKILL, not power loss.
  *
- * Group commit: work asked for while a commit is under way waits for the next one and shares it. Each piece of work
- * runs as a nested LMDB transaction, since lmdb-js does not undo what a callback wrote before it threw.
+ * Group commit: work asked for while a commit is under way waits for the next one and shares it. The works of a commit
+ * change a draft, where each can be undone alone; LMDB gets what comes of them all, once the last has run:
+ *
+ *   waiting --the write lock is ours--> drafting, work by work --> written to LMDB --fsync--> settled
  */
 export class LmdbTables implements Tables {
   readonly #root: RootDatabase<Buffer, Buffer>;
@@ -26,7 +32,8 @@ export class LmdbTables implements Tables {
   readonly #onGrowth: ((bytes: number) => void) | undefined;
   readonly #file: number;
   readonly #onClose: () => void;
-  readonly #sealer = new Sealer();
+  readonly #draft = new Draft();
+  readonly #written: LmdbTable<unknown>[] = [];
   #waiting: Work[] | undefined;
   #writing = false;
   #closed = false;
@@ -101,7 +108,10 @@ export class LmdbTables implements Tables {
   }
 
   #table<V>(name: string, codec: Codec<V>): Table<V> {
-    return new LmdbTable<V>(name, this.#open(name), codec, this.#sealer, () => this.#throwUnlessWriting());
+    const beforeChange = () => this.#throwUnlessWriting();
+    const table = new LmdbTable<V>(name, this.#open(name), codec, this.#draft.table(), beforeChange);
+    this.#written.push(table);
+    return table;
   }
 
   #open(name: string): Database<Buffer, Key> {
@@ -138,11 +148,17 @@ export class LmdbTables implements Tables {
         this.#waiting = undefined;
         this.#writing = true;
         try {
-          for (const work of group) {
-            const failure = this.#nested(work);
-            if (failure) failures.set(work, failure);
-          }
+          // All or nothing: lmdb-js commits what a callback wrote before it threw, unless the transaction is a nested one.
+          void this.#root.childTransaction(() => {
+            for (const work of group) {
+              const failure = this.#attempt(work);
+              if (failure) failures.set(work, failure);
+              if (this.#draft.mark() >= MOST_DRAFTED) this.#write();
+            }
+            this.#write();
+          });
         } finally {
+          this.#draft.clear();
           this.#writing = false;
         }
       });
@@ -159,13 +175,20 @@ export class LmdbTables implements Tables {
     for (const work of group) work.settle(failures.get(work));
   }
 
-  #nested(work: Work): { readonly error: unknown } | undefined {
+  #attempt(work: Work): { readonly error: unknown } | undefined {
+    const mark = this.#draft.mark();
     try {
-      void this.#root.childTransaction(work.run);
+      work.run();
       return undefined;
     } catch (error) {
+      this.#draft.undo(mark);
       return { error: this.#classed(error) };
     }
+  }
+
+  #write(): void {
+    for (const table of this.#written) table.write();
+    this.#draft.clear();
   }
 
   /** LMDB's own errors get a class; what the work itself throws passes as it is. */
@@ -195,77 +218,4 @@ export class LmdbTables implements Tables {
   #throwIfClosed(): void {
     if (this.#closed) throw new InvariantError("ENVIRONMENT_CLOSED", "the environment was closed before");
   }
-}
-
-interface Codec<V> {
-  encode(value: V): Buffer;
-  decode(bytes: Buffer): V;
-}
-
-/** Values are kept sealed (sealed-value.ts). */
-class LmdbTable<V> implements Table<V> {
-  readonly #name: string;
-  readonly #database: Database<Buffer, Key>;
-  readonly #codec: Codec<V>;
-  readonly #sealer: Sealer;
-  readonly #beforeChange: () => void;
-
-  constructor(
-    name: string,
-    database: Database<Buffer, Key>,
-    codec: Codec<V>,
-    sealer: Sealer,
-    beforeChange: () => void,
-  ) {
-    this.#name = name;
-    this.#database = database;
-    this.#codec = codec;
-    this.#sealer = sealer;
-    this.#beforeChange = beforeChange;
-  }
-
-  get(key: Buffer): V | undefined {
-    const bytes = this.#database.get(key);
-    return bytes && this.#codec.decode(unsealed(this.#name, key, bytes));
-  }
-
-  has(key: Buffer): boolean {
-    return this.#database.doesExist(key);
-  }
-
-  put(key: Buffer, value: V): void {
-    this.#beforeChange();
-    this.#database.putSync(key, this.#sealer.seal(key, this.#codec.encode(value)));
-  }
-
-  remove(key: Buffer): boolean {
-    this.#beforeChange();
-    return this.#database.removeSync(key);
-  }
-
-  keys(range: KeyRange): Buffer[] {
-    const keys: Buffer[] = [];
-    for (const key of this.#database.getKeys(bounds(range))) keys.push(bytesOf(key));
-    return keys;
-  }
-
-  entries(range: KeyRange): { key: Buffer; value: V }[] {
-    const entries: { key: Buffer; value: V }[] = [];
-    for (const { key, value } of this.#database.getRange(bounds(range))) {
-      const own = bytesOf(key);
-      entries.push({ key: own, value: this.#codec.decode(unsealed(this.#name, own, value)) });
-    }
-    return entries;
-  }
-}
-
-function bounds({ from, to, limit, reverse }: KeyRange) {
-  if (reverse) return { start: to, end: from, limit, reverse, exclusiveStart: true, inclusiveEnd: true };
-  return { start: from, end: to, limit };
-}
-
-/** A copy: lmdb-js reuses the memory it hands keys out in. */
-function bytesOf(key: Key): Buffer {
-  if (key instanceof Uint8Array) return Buffer.from(key);
-  throw new InvariantError("KEY_TYPE", "a table handed out a key that is not bytes");
 }

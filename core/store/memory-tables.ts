@@ -1,5 +1,6 @@
 import { InvariantError } from "../contracts/index.js";
 import type { KeyRange, Table, Tables } from "../queue/index.js";
+import { nameOf } from "./draft.js";
 import { SortedMap } from "./sorted-map.js";
 
 type Undo = () => void;
@@ -83,26 +84,26 @@ class MemoryTable<V> implements Table<V> {
   }
 
   get(key: Buffer): V | undefined {
-    const bytes = this.#map.get(text(key));
+    const bytes = this.#map.get(nameOf(key));
     return bytes && this.#decode(bytes);
   }
 
   has(key: Buffer): boolean {
-    return this.#map.get(text(key)) !== undefined;
+    return this.#map.get(nameOf(key)) !== undefined;
   }
 
   put(key: Buffer, value: V): void {
-    const name = text(key);
+    const name = nameOf(key);
     const before = this.#map.get(name);
     this.#record(() => (before ? this.#map.set(name, before) : this.#map.delete(name)));
     this.#map.set(name, this.#encode(value));
   }
 
-  remove(key: Buffer): boolean {
-    const name = text(key);
+  remove(key: Buffer): void {
+    const name = nameOf(key);
     const before = this.#map.get(name);
     this.#record(() => before && this.#map.set(name, before));
-    return this.#map.delete(name);
+    this.#map.delete(name);
   }
 
   keys(range: KeyRange): Buffer[] {
@@ -119,15 +120,11 @@ class MemoryTable<V> implements Table<V> {
   #scan({ from, to, limit, reverse }: KeyRange): (readonly [string, Buffer])[] {
     const found: (readonly [string, Buffer])[] = [];
     if (limit <= 0) return found;
-    const walk = reverse ? this.#map.down(text(from), text(to)) : this.#map.up(text(from), text(to));
+    const walk = reverse ? this.#map.down(nameOf(from), nameOf(to)) : this.#map.up(nameOf(from), nameOf(to));
     for (const entry of walk) {
       found.push(entry);
       if (found.length >= limit) break;
     }
     return found;
   }
-}
-
-function text(key: Buffer): string {
-  return key.toString("latin1");
 }

@@ -10,20 +10,16 @@ import { ConfigError } from "../contracts/index.js";
 const SEAL_BYTES = 4;
 const LONGEST_UNSEALED = 1;
 
-/** Puts seals on values. */
-export class Sealer {
-  #scratch = Buffer.allocUnsafe(64 * 1024);
+/** A sealed value is so many bytes longer at most. */
+export const LONGEST_SEALED_MORE = SEAL_BYTES;
 
-  /** The value and its seal, good until the next call: LMDB copies what it is given, and an allocation costs more than the checksum. */
-  seal(key: Uint8Array, value: Uint8Array): Buffer {
-    const { length } = value;
-    if (this.#scratch.length < length + SEAL_BYTES)
-      this.#scratch = Buffer.allocUnsafe(2 * length + SEAL_BYTES);
-    this.#scratch.set(value, 0);
-    if (length <= LONGEST_UNSEALED) return this.#scratch.subarray(0, length);
-    this.#scratch.writeUInt32LE(crc32(value, crc32(key)), length);
-    return this.#scratch.subarray(0, length + SEAL_BYTES);
-  }
+/** Writes the value and its seal to the beginning of `memory`; what it takes of it is returned. */
+export function sealInto(memory: Buffer, key: Uint8Array, value: Uint8Array): Buffer {
+  const { length } = value;
+  memory.set(value, 0);
+  if (length <= LONGEST_UNSEALED) return memory.subarray(0, length);
+  memory.writeUInt32LE(crc32(value, crc32(key)), length);
+  return memory.length === length + SEAL_BYTES ? memory : memory.subarray(0, length + SEAL_BYTES);
 }
 
 /** The value, a view of `bytes`. ConfigError DATA_DIR_DAMAGED when it is not what was sealed. */
@@ -40,4 +36,9 @@ export function unsealed(table: string, key: Uint8Array, bytes: Buffer): Buffer 
       fix: "Restore the data directory from a backup, or name another dataDir.",
     },
   );
+}
+
+/** The value of what `sealInto` has just made: no need to look whether it is whole. */
+export function sealedValue(sealed: Buffer): Buffer {
+  return sealed.length <= LONGEST_UNSEALED ? sealed : sealed.subarray(0, sealed.length - SEAL_BYTES);
 }

@@ -12,6 +12,21 @@ interface Piece<V> {
  */
 export class SortedMap<V> {
   #pieces: Piece<V>[] = [{ keys: [], values: [] }];
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  clear(): void {
+    this.#pieces = [{ keys: [], values: [] }];
+    this.#size = 0;
+  }
+
+  /** In key order. */
+  *values(): Generator<V> {
+    for (const { values } of this.#pieces) yield* values;
+  }
 
   get(key: string): V | undefined {
     const piece = this.#pieces[this.#pieceOf(key)];
@@ -29,6 +44,7 @@ export class SortedMap<V> {
       piece.values[at] = value;
       return;
     }
+    this.#size += 1;
     piece.keys.splice(at, 0, key);
     piece.values.splice(at, 0, value);
     if (piece.keys.length <= PIECE) return;
@@ -42,6 +58,7 @@ export class SortedMap<V> {
     if (!piece) return false;
     const at = lowerBound(piece.keys, key);
     if (piece.keys[at] !== key) return false;
+    this.#size -= 1;
     piece.keys.splice(at, 1);
     piece.values.splice(at, 1);
     if (piece.keys.length === 0 && this.#pieces.length > 1) this.#pieces.splice(index, 1);

@@ -34,19 +34,28 @@ function keyOf(n: number): Buffer {
   return bytes;
 }
 
-/** Applies a change; returns how many keys there were to remove. */
 function apply(
   changed: Change,
   put: (key: Buffer, value: string) => void,
-  remove: (key: Buffer) => boolean,
-): number {
-  let removed = 0;
+  remove: (key: Buffer) => void,
+): void {
   for (let i = 0; i < changed.count; i++) {
     const at = keyOf(changed.first + i * changed.step);
     if (changed.verb === "put") put(at, `${changed.first}.${i}`);
-    else if (remove(at)) removed += 1;
+    else remove(at);
   }
-  return removed;
+}
+
+/** The same on a plain map, by hexadecimal key. */
+function applied(plain: ReadonlyMap<string, string>, changes: readonly Change[]): Map<string, string> {
+  const after = new Map(plain);
+  for (const one of changes)
+    apply(
+      one,
+      (at, value) => after.set(at.toString("hex"), value),
+      (at) => after.delete(at.toString("hex")),
+    );
+  return after;
 }
 
 /** Any works, some undone, and any scans: what a plain map says. */
@@ -58,31 +67,27 @@ function agreement(make: () => { tables: Tables; remove(): void }) {
       const { tables, remove } = make();
       try {
         const table = tables.json<string>("t");
-        const plain = new Map<string, string>();
-        const outcomes = await Promise.allSettled(
-          works.map(({ changes, throws }) =>
-            tables.transaction(() => {
-              const removed = changes.map((one) =>
-                apply(
-                  one,
-                  (at, value) => table.put(at, value),
-                  (at) => table.remove(at),
-                ),
+        let plain = new Map<string, string>();
+        const running = works.map(({ changes, throws }) =>
+          tables.transaction(() => {
+            // Works of one commit run one after the other: what an undone one wrote is gone before the next.
+            const after = applied(plain, changes);
+            for (const one of changes)
+              apply(
+                one,
+                (at, value) => table.put(at, value),
+                (at) => table.remove(at),
               );
-              if (throws) throw new Error("undone");
-              return removed;
-            }),
-          ),
+            for (const one of scans) compare(table, after, one);
+            if (throws) throw new Error("undone");
+            plain = after;
+          }),
         );
-        for (const [i, { changes, throws }] of works.entries()) {
-          if (throws) expect(outcomes[i]?.status).toBe("rejected");
-          else {
-            const put = (at: Buffer, value: string) => plain.set(at.toString("hex"), value);
-            const removed = changes.map((one) => apply(one, put, (at) => plain.delete(at.toString("hex"))));
-            expect(outcomes[i]).toEqual({ status: "fulfilled", value: removed });
-          }
+        for (const [i, outcome] of (await Promise.allSettled(running)).entries()) {
+          const reason: unknown = outcome.status === "rejected" ? outcome.reason : undefined;
+          expect(reason).toEqual(works[i]?.throws ? new Error("undone") : undefined);
         }
-        for (const one of scans) compare(tables, table, plain, one);
+        for (const one of scans) tables.read(() => compare(table, plain, one));
       } finally {
         await tables.close();
         remove();
@@ -92,7 +97,6 @@ function agreement(make: () => { tables: Tables; remove(): void }) {
 }
 
 function compare(
-  tables: Tables,
   table: Table<string>,
   plain: ReadonlyMap<string, string>,
   { from, to, limit, reverse }: { from: number; to: number; limit: number; reverse: boolean },
@@ -105,16 +109,14 @@ function compare(
   inside.sort(([a], [b]) => (a < b ? -1 : 1));
   if (reverse) inside.reverse();
   const wanted = inside.slice(0, limit);
-  tables.read(() => {
-    const entries = table.entries(range).map((entry) => [entry.key.toString("hex"), entry.value]);
-    expect(entries).toEqual(wanted);
-    expect(table.keys(range).map((at) => at.toString("hex"))).toEqual(wanted.map(([hex]) => hex));
-    for (const n of [from, to]) {
-      const value = plain.get(keyOf(n).toString("hex"));
-      expect(table.get(keyOf(n))).toBe(value);
-      expect(table.has(keyOf(n))).toBe(value !== undefined);
-    }
-  });
+  const entries = table.entries(range).map((entry) => [entry.key.toString("hex"), entry.value]);
+  expect(entries).toEqual(wanted);
+  expect(table.keys(range).map((at) => at.toString("hex"))).toEqual(wanted.map(([hex]) => hex));
+  for (const n of [from, to]) {
+    const value = plain.get(keyOf(n).toString("hex"));
+    expect(table.get(keyOf(n))).toBe(value);
+    expect(table.has(keyOf(n))).toBe(value !== undefined);
+  }
 }
 
 function inLmdb() {

@@ -49,6 +49,8 @@ export interface QueryOptions {
   readonly pageSize: number;
   /** With deleted and archived records: queryAll. */
   readonly deleted: boolean;
+  /** As in HttpRequest. */
+  readonly longestWaitMs?: number;
 }
 
 /** What getUpdated and getDeleted answer; dates in epoch ms. */
@@ -140,7 +142,8 @@ export class SalesforceApi {
   }
 
   /** First page of a query. ConfigError where it is too long for a URL. */
-  async query(soql: string, { pageSize, deleted }: QueryOptions, signal: AbortSignal): Promise<QueryPage> {
+  async query(soql: string, options: QueryOptions, signal: AbortSignal): Promise<QueryPage> {
+    const { pageSize, deleted, longestWaitMs } = options;
     const path = this.#queryPath(soql, deleted);
     const bytes = this.#urlBytes(path);
     if (bytes > MAX_URL_BYTES) {
@@ -152,7 +155,7 @@ export class SalesforceApi {
         },
       );
     }
-    return this.#page(path, pageSize, signal);
+    return this.#page(path, pageSize, signal, longestWaitMs);
   }
 
   /** `path`: nextRecordsUrl of the page before. */
@@ -188,13 +191,19 @@ export class SalesforceApi {
     return this.#config.instanceUrl.length + path.length;
   }
 
-  async #page(path: string, pageSize: number, signal: AbortSignal): Promise<QueryPage> {
+  async #page(
+    path: string,
+    pageSize: number,
+    signal: AbortSignal,
+    longestWaitMs?: number,
+  ): Promise<QueryPage> {
     const answer = await this.send({
       method: "GET",
       path,
       headers: { accept: "application/json", "sforce-query-options": `batchSize=${pageSize}` },
       rewriteJson: dropAttributes,
       signal,
+      ...(longestWaitMs === undefined ? {} : { longestWaitMs }),
     });
     return parsePage(answer, path);
   }

@@ -49,8 +49,15 @@ export interface Keyset {
   takeUnordered(records: readonly SourceRecord[]): Taken;
   /** How far the present segment was read in no order. */
   readonly progress: JobProgress;
-  /** The segment was read to its end: goes on to the next one. False: there is none, all is read. */
-  advance(): boolean;
+  /**
+   * The segment was read to its end: goes on to the next one, which is the one of the next job ahead where there is one.
+   * False: there is none, all is read. `twice`: it may be twice as long as the last.
+   */
+  advance(twice?: boolean): boolean;
+  /** The present segment. */
+  readonly span: OpenSpan;
+  /** Another keyset in the last segment that has a job, to look at what comes behind it. */
+  fork(): Keyset;
   /** Whether the present segment is the last one. */
   isLast(): boolean;
   /** Asks for less at a time, after a timeout. False: it cannot, or has done so `most` times in this segment. */
@@ -97,7 +104,7 @@ export class IdKeyset implements Keyset {
   condition(): string | undefined {
     return and(
       this.#id === null ? undefined : `Id > ${quote(this.#id)}`,
-      this.#split === undefined ? undefined : within(this.#split.field, this.#segments.span),
+      this.#split === undefined ? undefined : within(this.#split.field, this.span),
     );
   }
   take(records: readonly SourceRecord[], refused: Refused): Taken {
@@ -114,11 +121,20 @@ export class IdKeyset implements Keyset {
     this.#unordered = true;
     return { records: unseen, info: {}, exact: true };
   }
-  advance(): boolean {
-    if (!this.#segments.advance()) return false;
+  get span(): OpenSpan {
+    return this.#segments.span;
+  }
+  advance(twice = false): boolean {
+    if (!this.#segments.advance({ planned: this.progress.ahead[0], twice })) return false;
     this.#id = this.#above;
-    this.progress.clear();
+    this.progress.next();
     return true;
+  }
+  fork(): IdKeyset {
+    const { from, to } = this.progress.ahead.at(-1) ?? this.span;
+    const at = this.#id === null ? null : { id: this.#id };
+    const segment = this.#segments.isWhole() ? undefined : { from, to, above: this.#above };
+    return new IdKeyset({ field: null, at, segment, done: false }, this.#split);
   }
   isLast(): boolean {
     return this.#segments.isLast();
@@ -134,9 +150,9 @@ export class IdKeyset implements Keyset {
   cursor(done: boolean): Value {
     const at = this.#id === null ? null : { id: this.#id };
     if (done) return cursorValue({ field: null, at, whole: this.#unordered, done });
-    const { job, delivered } = this.progress;
-    const segment = this.#segments.isWhole() ? undefined : { ...this.#segments.span, above: this.#above };
-    return cursorValue({ field: null, at, segment, job, delivered, done });
+    const { job, ahead, delivered } = this.progress;
+    const segment = this.#segments.isWhole() ? undefined : { ...this.span, above: this.#above };
+    return cursorValue({ field: null, at, segment, job, ahead, delivered, done });
   }
 }
 
@@ -173,11 +189,11 @@ export class WindowKeyset implements Keyset {
 
   /** `deletes`: hard deletes follow the rows, so that the last page of these is not the last of all. */
   constructor(cursor: WindowCursor, deletes = false) {
-    const { job, delivered, segment, ...state } = cursor;
+    const { job, ahead, delivered, segment, ...state } = cursor;
     this.#state = state;
     this.#segments = new Segments(cursor.window, segment, msOf(cursor.window.to));
     this.#deletes = deletes;
-    this.progress = new JobProgress({ job, delivered });
+    this.progress = new JobProgress({ job, ahead, delivered });
     this.orderBy = [cursor.field, "Id"];
     const { from, to } = cursor.window;
     this.window = { from: from === null ? null : isoOf(from), to: isoOf(to) };
@@ -191,7 +207,7 @@ export class WindowKeyset implements Keyset {
 
   condition(): string | undefined {
     const { field, at } = this.#state;
-    const { from, to } = this.#segments.span;
+    const { from, to } = this.span;
     if (at === null || (from !== null && at.value < from)) return within(field, { from, to });
     const behind = or(
       `${field} = ${isoOf(at.value)} AND Id > ${quote(at.id)}`,
@@ -259,10 +275,20 @@ export class WindowKeyset implements Keyset {
     return { value, id };
   }
 
-  advance(): boolean {
-    if (!this.#segments.advance()) return false;
-    this.progress.clear();
+  get span(): OpenSpan {
+    return this.#segments.span;
+  }
+
+  advance(twice = false): boolean {
+    if (!this.#segments.advance({ planned: this.progress.ahead[0], twice })) return false;
+    this.progress.next();
     return true;
+  }
+
+  fork(): WindowKeyset {
+    const { from, to } = this.progress.ahead.at(-1) ?? this.span;
+    const segment = to === null ? undefined : { from, to };
+    return new WindowKeyset({ ...this.#state, segment }, this.#deletes);
   }
 
   isLast(): boolean {
@@ -279,10 +305,10 @@ export class WindowKeyset implements Keyset {
 
   cursor(done: boolean): Value {
     if (done) return cursorValue(this.finished);
-    const { job, delivered } = this.progress;
-    const { from, to } = this.#segments.span;
+    const { job, ahead, delivered } = this.progress;
+    const { from, to } = this.span;
     const segment = this.#segments.isWhole() || to === null ? undefined : { from, to };
-    return cursorValue({ ...this.#state, segment, job, delivered, done });
+    return cursorValue({ ...this.#state, segment, job, ahead, delivered, done });
   }
 }
 

@@ -8,7 +8,8 @@ import {
   throwIfCancelled,
 } from "../../core/contracts/index.js";
 import type { SalesforceApi } from "./api.js";
-import { type BulkReading, leaveJobs, readJobs } from "./bulk.js";
+import { leaveJobs, readJobs } from "./bulk.js";
+import { type BulkReading, MOST_ROWS } from "./bulk-segment.js";
 import {
   cursorValue,
   firstWindow,
@@ -122,6 +123,7 @@ async function* readRows(
     soql: prepared.bulkSoql,
     countSoql: prepared.countSoql,
     pageSize: options.bulkPageSize,
+    jobs: options.bulkJobs,
   };
   const mayBulk = options.api !== "rest" && !refusedByBulk.has(request.stream);
   const isUnderWay = keyset.progress.job !== undefined;
@@ -170,10 +172,19 @@ export async function planStream(context: ReadContext, request: ReadRequest): Pr
     const pages = Math.max(1, Math.ceil(totalSize / options.pageSize));
     return { ...described, ...window, query: rest, apiCalls: pages + forEnd };
   }
-  // Counting, creating, deleting, and a few looks while the job runs.
-  const aroundJob = 8;
-  const pages = Math.max(1, Math.ceil(totalSize / options.bulkPageSize));
-  return { ...described, ...window, query: prepared.bulkSoql(keyset), apiCalls: pages + aroundJob + forEnd };
+  const jobs = keyset.fork().narrow() ? jobsFor(totalSize) : 1;
+  const pages = Math.max(jobs, Math.ceil(totalSize / options.bulkPageSize));
+  const apiCalls = pages + jobs * AROUND_JOB + forEnd;
+  const calls = { daily: apiCalls, bulkJobs: jobs };
+  return { ...described, ...window, query: prepared.bulkSoql(keyset), apiCalls, calls };
+}
+
+/** Counting, creating, deleting, and a few looks while the job runs. */
+const AROUND_JOB = 8;
+
+/** Segments come of halving. */
+function jobsFor(rows: number): number {
+  return rows <= MOST_ROWS ? 1 : 2 ** Math.ceil(Math.log2(rows / MOST_ROWS));
 }
 
 async function planKeyset(

@@ -109,6 +109,8 @@ export class BudgetBucket {
 
   /** Resolves when there is something in stock, which others may have taken in the meantime. */
   refill(options: TakeOptions): Promise<void> {
+    // Who does not wait at all would end the wait of those who do.
+    if (options.longestWaitMs === 0) return this.#ask(options.signal, options);
     this.#waiting = options;
     return this.#refill(options.signal);
   }
@@ -181,13 +183,13 @@ export class BudgetBucket {
     if (isDirty) await this.#sync(0);
   }
 
-  async #ask(signal: AbortSignal): Promise<void> {
+  async #ask(signal: AbortSignal | undefined, own?: TakeOptions): Promise<void> {
     for (;;) {
       const now = this.#host.clock.now();
       this.#adaptWanted(now);
       const room = await this.#sync(this.#wanted);
       if (room === undefined) return;
-      await this.#wait(room, signal);
+      await this.#wait(room, signal, own);
     }
   }
 
@@ -198,12 +200,12 @@ export class BudgetBucket {
     else this.#wanted = Math.max(1, this.#wanted - Math.max(0, this.#stock));
   }
 
-  async #wait(room: Room, signal: AbortSignal): Promise<void> {
+  async #wait(room: Room, signal: AbortSignal | undefined, own: TakeOptions | undefined): Promise<void> {
     const { clock, connection } = this.#host;
     const { spec } = this.rule;
     const now = clock.now();
     const look = Math.max(1, room.lookAt - now);
-    const { longestWaitMs, onWait } = this.#waiting ?? { longestWaitMs: 0, onWait: () => undefined };
+    const { longestWaitMs, onWait } = own ?? this.#waiting ?? { longestWaitMs: 0, onWait: () => undefined };
     if (spec.kind === "window" && look > longestWaitMs) throw this.#parked(room.freeAt, now);
     onWait({ reason: `${connection}: the budget of ${spec.title} is used up`, ms: look });
     const isHeld = spec.kind === "concurrent" || room.lookAt < room.freeAt;

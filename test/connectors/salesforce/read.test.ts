@@ -243,14 +243,25 @@ describe("plan", () => {
   });
 
   it.each([
-    [1_000_000, {}],
-    [10, { api: "bulk" }],
-  ])("shows the query of a Bulk job where one will read: %d records, %j", async (records, options) => {
+    [400_000, {}, 1],
+    [10, { api: "bulk" }, 1],
+  ])("shows the query of a Bulk job where one will read: %d records, %j", async (records, options, jobs) => {
     const { plan } = await planOf(records, options);
     expect(plan.query).toBe(
       "SELECT Id,SystemModstamp FROM Deal__c WHERE Amount > 5 AND SystemModstamp < 2026-10-01T12:00:00.000Z",
     );
     expect(plan.apiCalls).toBe(9 + Math.ceil(records / 5_000));
+    expect(plan.calls).toEqual({ daily: plan.apiCalls, bulkJobs: jobs });
+  });
+
+  it.each([
+    [500_001, 2],
+    [1_600_000, 4],
+    [4_100_000, 16],
+  ])("counts the jobs that %d records are cut into", async (records, jobs) => {
+    const { plan } = await planOf(records);
+    expect(plan.apiCalls).toBe(1 + 8 * jobs + Math.ceil(records / 5_000));
+    expect(plan.calls).toEqual({ daily: plan.apiCalls, bulkJobs: jobs });
   });
 });
 
@@ -269,6 +280,7 @@ describe("options", () => {
   it("have defaults", () => {
     expect(optionsSchema.parse({})).toEqual({
       api: "auto",
+      bulkJobs: 3,
       deleted: "exclude",
       pageSize: 2000,
       bulkPageSize: 5_000,

@@ -137,8 +137,13 @@ export class SalesforceApi {
   }
 
   /** Whether a query may stand in a URL. */
-  fits(soql: string, { deleted }: Pick<QueryOptions, "deleted">): boolean {
-    return this.#urlBytes(this.#queryPath(soql, deleted)) <= MAX_URL_BYTES;
+  fits(soql: string, options: Pick<QueryOptions, "deleted">): boolean {
+    return this.room(soql, options) >= 0;
+  }
+
+  /** Bytes that the query leaves free in a URL; negative where it is too long. */
+  room(soql: string, { deleted }: Pick<QueryOptions, "deleted">): number {
+    return MAX_URL_BYTES - this.#urlBytes(this.#queryPath(soql, deleted));
   }
 
   /** First page of a query. ConfigError where it is too long for a URL. */

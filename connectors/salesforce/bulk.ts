@@ -39,8 +39,8 @@ const MOST_LOSSES = 3;
  * segments; while one is read, the jobs of the next ones are made and run (bulk-ahead.ts). The rows of a job come in no
  * order; the cursor holds the job, the locator of the next page, and the jobs ahead.
  *
- *   counting --a job was made ahead--> waiting
- *            --nothing there--> next segment, or the end
+ *   next segment --its job was made ahead--> waiting          (else counting)
+ *   counting --nothing there--> next segment, or the end
  *            --too many--> counting half of it
  *            --else--> creating --refused by Bulk--> (REST takes over)
  *   creating --> waiting --JobComplete--> paging --last page, rows add up--> deleting the job --> next segment

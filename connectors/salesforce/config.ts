@@ -104,7 +104,7 @@ export const optionsSchema = z.strictObject({
     .enum(["auto", "rest", "bulk"])
     .default("auto")
     .describe(
-      "Which API reads: rest pages through query results; bulk runs Bulk API 2.0 jobs; auto takes bulk for more than 2,000 records and for queries too long for a URL.",
+      "Which API reads: rest pages through query results, in chunks of columns where a query is too long for a URL; bulk runs Bulk API 2.0 jobs; auto takes bulk for more than 2,000 records and for queries too long for a URL.",
     ),
   deleted: z
     .enum(["include", "exclude"])

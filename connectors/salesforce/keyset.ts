@@ -40,6 +40,10 @@ export interface Keyset {
   readonly orderBy: readonly string[];
   /** What is still to be read in the present segment; undefined: everything. */
   condition(): string | undefined;
+  /** The same from the first of these records on, which are a page of it. */
+  conditionFrom(page: readonly SourceRecord[]): string | undefined;
+  /** Whether a record has left what is read, for a later window. */
+  isBeyond(record: SourceRecord): boolean;
   /**
    * Moves the place behind these records. TransientError for records without key or stamp. One whose key or stamp is in
    * doubt is handed on and moves nothing: a wrong place would skip others.
@@ -106,6 +110,16 @@ export class IdKeyset implements Keyset {
       this.#id === null ? undefined : `Id > ${quote(this.#id)}`,
       this.#split === undefined ? undefined : within(this.#split.field, this.span),
     );
+  }
+  conditionFrom(page: readonly SourceRecord[]): string | undefined {
+    const [first] = page;
+    return and(
+      typeof first?.Id === "string" ? `Id >= ${quote(first.Id)}` : undefined,
+      this.#split === undefined ? undefined : within(this.#split.field, this.span),
+    );
+  }
+  isBeyond(): boolean {
+    return false;
   }
   take(records: readonly SourceRecord[], refused: Refused): Taken {
     const last = records.findLast((record) => !isDoubtful(record, refused, "Id"));
@@ -216,6 +230,24 @@ export class WindowKeyset implements Keyset {
     return and(behind, within(field, { from: null, to }));
   }
 
+  /** A record that was moved has a later stamp than the page's first one has. */
+  conditionFrom(page: readonly SourceRecord[]): string | undefined {
+    const { field } = this.#state;
+    const stamped = page.filter((record) => isStamp(record[field]));
+    const first = stamped.reduce<SourceRecord | undefined>(
+      (least, record) => (least === undefined || isBefore(record[field], least[field]) ? record : least),
+      undefined,
+    );
+    if (first === undefined) return this.condition();
+    const { value, id } = this.#placeOf(first);
+    const from = or(`${field} = ${isoOf(value)} AND Id >= ${quote(id)}`, `${field} > ${isoOf(value)}`);
+    return and(from, within(field, { from: null, to: this.span.to }));
+  }
+
+  isBeyond(record: SourceRecord): boolean {
+    return isFrom(record[this.#state.field], this.#state.window.to);
+  }
+
   take(records: readonly SourceRecord[], refused: Refused): Taken {
     const { field, window, rememberFrom, repeatsBelow, settled } = this.#state;
     let beyond = 0;
@@ -310,6 +342,10 @@ export class WindowKeyset implements Keyset {
     const segment = this.#segments.isWhole() || to === null ? undefined : { from, to };
     return cursorValue({ ...this.#state, segment, job, ahead, delivered, done });
   }
+}
+
+function isBefore(value: Value | undefined, other: Value | undefined): boolean {
+  return typeof value === "string" && typeof other === "string" && value < other;
 }
 
 function isFrom(value: Value | undefined, from: Stamp): boolean {

@@ -199,6 +199,21 @@ describe("jobs ahead", () => {
     expect(org.fake.bulk.most).toBe(1);
   });
 
+  it.each([
+    ["are waited for where their segment's turn has come", []],
+    ["are discarded where the segments were cut anew meanwhile", [1]],
+  ])("that take long to be created %s", async (_what, doomed) => {
+    const org = await many({ bulk: { runMs: 0, queueMs: 0 } });
+    for (const job of doomed) org.fake.bulk.doomed.add(job);
+    const slow = { kind: "slow", delayMs: 100 } as const;
+    only(org, { path: "/jobs/query", method: "POST", on: { nth: 2 }, fault: slow });
+    const pages = await org.read("Thing__c", BULK, { cursor: cut() });
+    expect(idsOf(pages)).toHaveLength(COUNT);
+    expect(new Set(idsOf(pages)).size).toBe(COUNT);
+    expect(org.fake.bulk.size).toBe(0);
+    expect(org.asked(CREATED)).toBeGreaterThan(3);
+  });
+
   it("whose creation fails are tried again with the next segment", async () => {
     const org = await many();
     only(org, {

@@ -49,6 +49,8 @@ export interface QueryOptions {
   readonly pageSize: number;
   /** With deleted and archived records: queryAll. */
   readonly deleted: boolean;
+  /** As in HttpRequest. */
+  readonly longestWaitMs?: number;
 }
 
 /** What getUpdated and getDeleted answer; dates in epoch ms. */
@@ -135,12 +137,18 @@ export class SalesforceApi {
   }
 
   /** Whether a query may stand in a URL. */
-  fits(soql: string, { deleted }: Pick<QueryOptions, "deleted">): boolean {
-    return this.#urlBytes(this.#queryPath(soql, deleted)) <= MAX_URL_BYTES;
+  fits(soql: string, options: Pick<QueryOptions, "deleted">): boolean {
+    return this.room(soql, options) >= 0;
+  }
+
+  /** Bytes that the query leaves free in a URL; negative where it is too long. */
+  room(soql: string, { deleted }: Pick<QueryOptions, "deleted">): number {
+    return MAX_URL_BYTES - this.#urlBytes(this.#queryPath(soql, deleted));
   }
 
   /** First page of a query. ConfigError where it is too long for a URL. */
-  async query(soql: string, { pageSize, deleted }: QueryOptions, signal: AbortSignal): Promise<QueryPage> {
+  async query(soql: string, options: QueryOptions, signal: AbortSignal): Promise<QueryPage> {
+    const { pageSize, deleted, longestWaitMs } = options;
     const path = this.#queryPath(soql, deleted);
     const bytes = this.#urlBytes(path);
     if (bytes > MAX_URL_BYTES) {
@@ -152,7 +160,7 @@ export class SalesforceApi {
         },
       );
     }
-    return this.#page(path, pageSize, signal);
+    return this.#page(path, pageSize, signal, longestWaitMs);
   }
 
   /** `path`: nextRecordsUrl of the page before. */
@@ -188,13 +196,19 @@ export class SalesforceApi {
     return this.#config.instanceUrl.length + path.length;
   }
 
-  async #page(path: string, pageSize: number, signal: AbortSignal): Promise<QueryPage> {
+  async #page(
+    path: string,
+    pageSize: number,
+    signal: AbortSignal,
+    longestWaitMs?: number,
+  ): Promise<QueryPage> {
     const answer = await this.send({
       method: "GET",
       path,
       headers: { accept: "application/json", "sforce-query-options": `batchSize=${pageSize}` },
       rewriteJson: dropAttributes,
       signal,
+      ...(longestWaitMs === undefined ? {} : { longestWaitMs }),
     });
     return parsePage(answer, path);
   }

@@ -44,8 +44,13 @@ export class BulkJobs {
     this.#api = api;
   }
 
-  /** The dialect is fixed: csv.ts reads no other. */
-  async create(query: string, deleted: boolean, signal: AbortSignal): Promise<JobInfo> {
+  /** The dialect is fixed: csv.ts reads no other. `longestWaitMs` as in HttpRequest. */
+  async create(
+    query: string,
+    deleted: boolean,
+    signal: AbortSignal,
+    longestWaitMs?: number,
+  ): Promise<JobInfo> {
     const answer = await this.#api.send({
       method: "POST",
       path: this.#path(),
@@ -58,6 +63,7 @@ export class BulkJobs {
         lineEnding: "LF",
       }),
       buckets: JOB_CREATION,
+      ...(longestWaitMs === undefined ? {} : { longestWaitMs }),
       // A job whose answer was lost runs for nobody and goes after seven days.
       idempotent: true,
       signal,

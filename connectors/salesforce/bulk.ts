@@ -1,6 +1,4 @@
-import { createHash } from "node:crypto";
 import {
-  type Clock,
   ConfigError,
   invariant,
   type Log,
@@ -8,35 +6,26 @@ import {
   TransientError,
   throwIfCancelled,
 } from "../../core/contracts/index.js";
-import type { BulkColumns } from "./bulk-columns.js";
+import { JobsAhead } from "./bulk-ahead.js";
+import { abortJob, deleteJob, discardJob } from "./bulk-discard.js";
 import { BulkJobs, isGone, type JobInfo } from "./bulk-jobs.js";
 import { failure, ResultReader, type ResultRecords } from "./bulk-result.js";
+import {
+  type BulkReading,
+  digestOf,
+  fitSegment,
+  isFew,
+  MOST_CUTS,
+  MOST_ROWS,
+  type Size,
+} from "./bulk-segment.js";
 import type { JobPlace } from "./cursor.js";
-import { NO_BULK, QUERY_TIMEOUT } from "./errors.js";
+import { NO_BULK } from "./errors.js";
 import type { Keyset } from "./keyset.js";
 import type { Reading } from "./pages.js";
 
-/** What reading by Bulk needs beside what REST needs. */
-export interface BulkReading {
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly columns: BulkColumns;
-  /** The query for the keyset's present segment, without an order. */
-  readonly soql: (keyset: Keyset) => string;
-  /** `SELECT COUNT()` of the same. */
-  readonly countSoql: (keyset: Keyset) => string;
-  /** Rows per page of the result. */
-  readonly pageSize: number;
-}
-
-/** Rows of a job at most, where the window can be cut: what one job hands out is listed in the cursor. */
-const MOST_ROWS = 500_000;
-/** From all time down to a second takes thirty halvings; a segment is found long before. */
-const MOST_CUTS = 40;
 /** Jobs that fail in a row, each of half the rows, before the failure is told. */
 const MOST_FAILURES = 4;
-/** Each costs two minutes; then the job may try its luck with what is left. */
-const MOST_TIMEOUTS = 3;
 const FIRST_POLL_MS = 500;
 const LONGEST_POLL_MS = 30_000;
 /** A job that takes longer goes into the checkpoint while it runs, so that a crash does not begin it again. */
@@ -46,9 +35,11 @@ const LONGEST_JOB_MS = 24 * 3_600_000;
 /** Times that a job is made anew without a page in between. */
 const MOST_LOSSES = 3;
 /*
- * A keyset read by jobs of Bulk API 2.0, one per segment, one after the other. The rows of a job come in no order; the
- * cursor holds the job and the locator of the next page.
+ * A keyset read by jobs of Bulk API 2.0, one per segment. The results are read one after the other, in the order of the
+ * segments; while one is read, the jobs of the next ones are made and run (bulk-ahead.ts). The rows of a job come in no
+ * order; the cursor holds the job, the locator of the next page, and the jobs ahead.
  *
+ *   next segment --its job was made ahead--> waiting          (else counting)
  *   counting --nothing there--> next segment, or the end
  *            --too many--> counting half of it
  *            --else--> creating --refused by Bulk--> (REST takes over)
@@ -58,8 +49,7 @@ const MOST_LOSSES = 3;
  *   paging --rows do not add up--> the job is deleted, TransientError: the next run makes it anew
  *   waiting --cancelled--> aborting
  *
- * Several jobs at a time would save their waiting, and put several jobs into the cursor and several results against
- * the org's limits; one is always enough to be ahead of the buffer.
+ * A page of a result is asked for when the last one is stored, as by REST: to fetch one before would make a kill cost two.
  */
 
 /** Resolves "complete", or "refused" where this object or query is none for Bulk, and the keyset stands as it stood. */
@@ -70,44 +60,38 @@ export async function* readJobs(
 ): AsyncGenerator<Page, "complete" | "refused"> {
   const jobs = new BulkJobs(reading.api);
   const size: Size = { most: MOST_ROWS, failures: 0 };
+  const ahead = new JobsAhead(reading, bulk, keyset, jobs, size);
+  let keeps = false;
   let losses = 0;
-  for (;;) {
-    const run = new JobRun(reading, bulk, keyset, jobs, size);
-    const outcome = yield* run.run();
-    if (outcome === "refused") return "refused";
-    if (outcome === "complete") return "complete";
-    if (outcome === "next") size.failures = 0;
-    losses = outcome === "gone" && run.pages === 0 ? losses + 1 : 0;
-    if (losses > MOST_LOSSES) {
-      throw failure(reading.place, "SALESFORCE_JOB_GONE", "Bulk jobs vanish before they can be read");
+  try {
+    for (;;) {
+      const run = new JobRun(reading, bulk, keyset, { jobs, ahead, size });
+      const outcome = yield* run.run();
+      if (outcome === "refused") return "refused";
+      if (outcome === "complete") return "complete";
+      if (outcome === "next") size.failures = 0;
+      losses = outcome === "gone" && run.pages === 0 ? losses + 1 : 0;
+      if (losses > MOST_LOSSES) {
+        throw failure(reading.place, "SALESFORCE_JOB_GONE", "Bulk jobs vanish before they can be read");
+      }
     }
+  } catch (error) {
+    keeps = !reading.signal.aborted;
+    throw error;
+  } finally {
+    await ahead.close(keeps);
   }
 }
 
-/** REST reads on: the job of the cursor, if there is one, is given up, and what it handed out is left out from now on. */
+/** REST reads on: the jobs of the cursor, if there are any, are given up; what was handed out is left out from now on. */
 export async function leaveJobs(reading: Reading, log: Log, keyset: Keyset): Promise<void> {
   const { progress } = keyset;
-  if (progress.job !== undefined)
-    await deleteJob(new BulkJobs(reading.api), progress.job.id, log, reading.signal);
+  const jobs = new BulkJobs(reading.api);
+  for (const { id } of progress.ahead) await discardJob(jobs, id, log, reading.signal);
+  progress.ahead = [];
+  if (progress.job !== undefined) await discardJob(jobs, progress.job.id, log, reading.signal);
+  throwIfCancelled(reading.signal);
   if (progress.job !== undefined || progress.delivered !== undefined) progress.leaveJob(reading.place);
-}
-
-/** What stays there is deleted by Salesforce after seven days: not worth a failed run. */
-async function deleteJob(jobs: BulkJobs, id: string, log: Log, signal: AbortSignal): Promise<void> {
-  try {
-    await jobs.delete(id, signal);
-  } catch (error) {
-    throwIfCancelled(signal);
-    log.info(`Bulk job ${id} was not deleted: ${error instanceof Error ? error.message : error}`);
-  }
-}
-
-/** How large jobs may be, as far as their failures have taught. */
-interface Size {
-  /** Rows of one job. */
-  most: number;
-  /** In a row. */
-  failures: number;
 }
 
 type Outcome = "complete" | "refused" | "next" | "gone" | "halved";
@@ -118,6 +102,7 @@ class JobRun {
   readonly #bulk: BulkReading;
   readonly #keyset: Keyset;
   readonly #jobs: BulkJobs;
+  readonly #ahead: JobsAhead;
   readonly #size: Size;
   readonly #results: ResultReader;
   /** By COUNT(). */
@@ -125,11 +110,17 @@ class JobRun {
   /** Pages handed out. */
   pages = 0;
 
-  constructor(reading: Reading, bulk: BulkReading, keyset: Keyset, jobs: BulkJobs, size: Size) {
+  constructor(
+    reading: Reading,
+    bulk: BulkReading,
+    keyset: Keyset,
+    { jobs, ahead, size }: { readonly jobs: BulkJobs; readonly ahead: JobsAhead; readonly size: Size },
+  ) {
     this.#reading = reading;
     this.#bulk = bulk;
     this.#keyset = keyset;
     this.#jobs = jobs;
+    this.#ahead = ahead;
     this.#size = size;
     const { place, signal } = reading;
     const { columns, log, pageSize } = bulk;
@@ -142,8 +133,8 @@ class JobRun {
     if (before === undefined || before.query !== this.#digest()) {
       // The flow asks for other fields than it did: that job has no answer to it.
       if (before !== undefined) await this.#leave(before);
-      if (before === undefined && (yield* this.#cut())) return this.#keyset.advance() ? "next" : "complete";
-    }
+      if (before === undefined && (yield* this.#cut())) return (await this.#advance()) ? "next" : "complete";
+    } else this.#rows = this.#ahead.rowsOf(before.id);
     let info: JobInfo;
     try {
       info = await this.#job();
@@ -152,6 +143,7 @@ class JobRun {
       if (progress.job === undefined || !isGone(error)) throw error;
       return this.#gone(progress.job, error);
     }
+    this.#ahead.go(this.#rows);
     const waited = yield* this.#wait(info);
     if (typeof waited === "string") return waited;
     return yield* this.#read(waited);
@@ -160,31 +152,26 @@ class JobRun {
   /** Makes the segment small enough for one job. True, after the page that says so, where there is nothing in it. */
   async *#cut(): AsyncGenerator<Page, boolean> {
     const keyset = this.#keyset;
-    for (let timeouts = 0; ; ) {
-      const count = await this.#count();
-      this.#rows = count;
-      if (count === undefined) timeouts++;
-      if (count === 0) {
-        const { records, info } = keyset.takeUnordered([]);
-        if (keyset.isLast()) yield { records, cursor: keyset.cursor(true), bytes: 0, ...info };
-        return true;
-      }
-      if (timeouts > MOST_TIMEOUTS || (count ?? Number.POSITIVE_INFINITY) <= this.#size.most) return false;
-      if (!keyset.narrow(MOST_CUTS)) return false;
-    }
+    const { to } = keyset.span;
+    this.#rows = await fitSegment(this.#reading, this.#bulk, keyset, this.#size);
+    if (keyset.span.to !== to) this.#ahead.drop();
+    if (this.#rows !== 0) return false;
+    const { records, info } = keyset.takeUnordered([]);
+    if (keyset.isLast()) yield* this.#handOut({ records, cursor: keyset.cursor(true), bytes: 0, ...info });
+    return true;
   }
 
-  /** Undefined where even counting takes too long. */
-  async #count(): Promise<number | undefined> {
-    const { api, pageSize, deleted, signal } = this.#reading;
-    const soql = this.#bulk.countSoql(this.#keyset);
-    if (!api.fits(soql, { deleted })) return this.#size.most;
-    try {
-      return (await api.query(soql, { pageSize, deleted }, signal)).totalSize;
-    } catch (error) {
-      if (error instanceof TransientError && error.code === QUERY_TIMEOUT) return undefined;
-      throw error;
-    }
+  /** To the next segment, when what is made ahead for it is there. */
+  async #advance(): Promise<boolean> {
+    await this.#ahead.settled();
+    return this.#keyset.advance(isFew(this.#rows, this.#size));
+  }
+
+  async *#handOut(page: Page): AsyncGenerator<Page, void> {
+    const stored = this.#ahead.handOut();
+    yield page;
+    stored();
+    throwIfCancelled(this.#reading.signal);
   }
 
   /** The job of the cursor, or a new one. */
@@ -193,7 +180,9 @@ class JobRun {
     const { progress } = this.#keyset;
     if (progress.job !== undefined) {
       const info = await this.#jobs.look(progress.job.id, signal);
-      if (info.state !== "Failed" && info.state !== "Aborted") return info;
+      const hasEnded = info.state === "Failed" || info.state === "Aborted";
+      // What failed in an earlier run may pass now.
+      if (!hasEnded || this.#ahead.made(info.id)) return info;
       await this.#leave(progress.job);
     }
     progress.leaveJob(place);
@@ -217,16 +206,16 @@ class JobRun {
         await clock.sleep(pause, signal);
         waited += pause;
         pause = Math.min(LONGEST_POLL_MS, pause * 1.5);
-        if (waited > NOTE_AFTER_MS && !noted) {
+        if (waited > NOTE_AFTER_MS && (!noted || this.#ahead.isNews)) {
           noted = true;
           const { records, info: pageInfo } = this.#keyset.takeUnordered([]);
-          yield { records, cursor: this.#keyset.cursor(false), bytes: 0, ...pageInfo };
-          throwIfCancelled(signal);
+          const cursor = this.#keyset.cursor(false);
+          yield* this.#handOut({ records, cursor, bytes: 0, ...pageInfo });
         }
         info = await this.#jobs.look(info.id, signal);
       }
     } catch (error) {
-      if (signal.aborted) await this.#abort(info.id);
+      if (signal.aborted) await abortJob(this.#jobs, info.id, this.#bulk.log, clock);
       const place = this.#keyset.progress.job;
       if (place !== undefined && isGone(error)) return this.#gone(place, error);
       throw error;
@@ -243,6 +232,7 @@ class JobRun {
     if (progress.job !== undefined) await this.#leave(progress.job);
     if (NOT_FOR_BULK.test(info.message ?? "")) return this.#refused(info.message ?? "");
     if (this.#size.failures < MOST_FAILURES && this.#keyset.narrow(MOST_CUTS)) {
+      this.#ahead.drop();
       this.#size.failures++;
       this.#size.most = Math.max(1, Math.floor(Math.min(this.#rows ?? MOST_ROWS, this.#size.most) / 2));
       return "halved";
@@ -289,16 +279,15 @@ class JobRun {
         seen.add(locator);
         place = { ...place, locator, rows };
         progress.job = place;
-        yield { records: taken.records, cursor: keyset.cursor(false), bytes: page.bytes, ...taken.info };
-        throwIfCancelled(signal);
+        const cursor = keyset.cursor(false);
+        yield* this.#handOut({ records: taken.records, cursor, bytes: page.bytes, ...taken.info });
         continue;
       }
       // The last page's cursor speaks of what comes behind it.
-      const whole = !keyset.advance();
+      const whole = !(await this.#advance());
       const cursor = keyset.cursor(whole);
-      yield { records: taken.records, cursor, bytes: page.bytes, ...taken.info };
+      yield* this.#handOut({ records: taken.records, cursor, bytes: page.bytes, ...taken.info });
       await deleteJob(this.#jobs, place.id, this.#bulk.log, signal);
-      throwIfCancelled(signal);
       return whole ? "complete" : "next";
     }
   }
@@ -320,37 +309,18 @@ class JobRun {
 
   /** Gives up a job of the cursor. */
   async #leave(place: JobPlace): Promise<void> {
-    await deleteJob(this.#jobs, place.id, this.#bulk.log, this.#reading.signal);
+    await discardJob(this.#jobs, place.id, this.#bulk.log, this.#reading.signal);
     this.#keyset.progress.leaveJob(this.#reading.place);
   }
 
-  /** The run's own signal is aborted already; a server that does not answer must not hold up the end. */
-  async #abort(id: string): Promise<void> {
-    const patience = new AbortController();
-    const stop = this.#bulk.clock.every(ABORT_PATIENCE_MS, () => patience.abort());
-    try {
-      await this.#jobs.abort(id, patience.signal);
-    } catch (error) {
-      this.#bulk.log.info(
-        `Bulk job ${id} was not aborted: ${error instanceof Error ? error.message : error}`,
-      );
-    } finally {
-      stop();
-    }
-  }
-
   #digest(): string {
-    const { api, deleted } = this.#reading;
-    const asked = [api.version, deleted, this.#bulk.soql(this.#keyset)].join("\n");
-    return createHash("sha256").update(asked).digest("base64url").slice(0, 22);
+    return digestOf(this.#reading, this.#bulk, this.#keyset);
   }
 
   #failure(code: string, message: string, cause?: unknown): TransientError {
     return failure(this.#reading.place, code, message, cause);
   }
 }
-
-const ABORT_PATIENCE_MS = 3_000;
 
 /** Of a failed job's message, where the refusal did not come when it was created. */
 const NOT_FOR_BULK = /INVALID_?ENTITY|FeatureNotEnabled|not supported by the Bulk/i;

@@ -104,7 +104,7 @@ export const optionsSchema = z.strictObject({
     .enum(["auto", "rest", "bulk"])
     .default("auto")
     .describe(
-      "Which API reads: rest pages through query results; bulk runs Bulk API 2.0 jobs; auto takes bulk for more than 2,000 records and for queries too long for a URL.",
+      "Which API reads: rest pages through query results, in chunks of columns where a query is too long for a URL; bulk runs Bulk API 2.0 jobs; auto takes bulk for more than 2,000 records and for queries too long for a URL.",
     ),
   deleted: z
     .enum(["include", "exclude"])
@@ -118,6 +118,11 @@ export const optionsSchema = z.strictObject({
   bulkPageSize: integer({ min: 1000, max: 100_000 })
     .default(5000)
     .describe("Records per page of a Bulk result, 1000 to 100000; fewer where they are long."),
+  bulkJobs: integer({ min: 1, max: 10 })
+    .default(3)
+    .describe(
+      "Bulk jobs that one read may have open at a time, 1 to 10: while the result of one is read, the next ones run.",
+    ),
   settle: duration({ max: "1d" })
     .prefault("0s")
     .describe("Leaves out the newest records for so long, for orgs with long transactions."),
@@ -129,6 +134,7 @@ const parsedOptions = z.object({
   deleted: z.enum(["include", "exclude"]).default("exclude"),
   pageSize: z.number(),
   bulkPageSize: z.number().default(5000),
+  bulkJobs: z.number().default(3),
   settle: z.number(),
 });
 

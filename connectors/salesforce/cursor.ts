@@ -13,6 +13,8 @@ import { ConfigError, type Value } from "../../core/contracts/index.js";
  *
  * What a Bulk job reads comes in no order, so `at` stays where it is; instead there are
  *   "job":{"query":"<digest>","id":"750...","locator":"<next page>","rows":20000}   the job and how far it was read
+ *   "ahead":[{"from":...,"to":...,"query":"<digest>","id":"750..."}, ...]   the jobs of the segments behind, in order: they
+ *     were made while this one is read, and a resume takes them over
  *   "delivered":["<ids of a page>", ...]   what came of the segment, for the case that the job is lost (id-set.ts)
  *   "segment":{"from":...,"to":...}   the part of the window that is read now; missing: the whole. In full reads a part by
  *     CreatedDate, which never changes
@@ -60,6 +62,9 @@ export interface JobPlace {
   readonly anew?: boolean | undefined;
 }
 
+/** A job of a later segment, of which nothing was read yet; what lies between two of them is empty. */
+export interface AheadJob extends OpenSpan, Pick<JobPlace, "query" | "id"> {}
+
 /** What of a segment was handed out in no order: pieces of an IdSet; null: too many to list. */
 export type Delivered = readonly string[] | null;
 
@@ -75,6 +80,7 @@ export interface WindowCursor {
   readonly at: Position | null;
   readonly segment?: Span | undefined;
   readonly job?: JobPlace | undefined;
+  readonly ahead?: readonly AheadJob[] | undefined;
   readonly delivered?: Delivered | undefined;
   readonly deletes?: { readonly at: Position | null } | undefined;
   /** Hard deletes are known up to here, where that is before the window's end. */
@@ -88,6 +94,7 @@ export interface IdCursor {
   /** The part that is read now, by CreatedDate, behind the id `above`. */
   readonly segment?: (OpenSpan & { readonly above: string | null }) | undefined;
   readonly job?: JobPlace | undefined;
+  readonly ahead?: readonly AheadJob[] | undefined;
   readonly delivered?: Delivered | undefined;
   /** Read to the end in no order: there is nothing behind `at` to go on with. */
   readonly whole?: boolean | undefined;
@@ -99,15 +106,19 @@ const stamp = z.string().regex(STAMP);
 
 const span = z.strictObject({ from: stamp.nullable(), to: stamp });
 const position = z.strictObject({ value: stamp, id: z.string() });
+const jobId = z.string().regex(/^\w{15,18}$/);
 const bulkParts = {
   job: z
     .strictObject({
       query: z.string(),
-      id: z.string().regex(/^\w{15,18}$/),
+      id: jobId,
       locator: z.string().nullable(),
       rows: z.number(),
       anew: z.boolean().optional(),
     })
+    .optional(),
+  ahead: z
+    .array(z.strictObject({ from: stamp.nullable(), to: stamp.nullable(), query: z.string(), id: jobId }))
     .optional(),
   delivered: z.array(z.string()).nullable().optional(),
 };
@@ -156,9 +167,10 @@ function foreign(how: string): ConfigError {
 
 /** A plain JSON value for the checkpoint. */
 export function cursorValue(cursor: WindowCursor | IdCursor): Value {
-  const { done, job, delivered } = cursor;
+  const { done, job, ahead = [], delivered } = cursor;
   const bulk = {
     ...(job === undefined ? {} : { job: jobValue(job) }),
+    ...(ahead.length === 0 ? {} : { ahead: ahead.map((later) => ({ ...later })) }),
     ...(delivered === undefined ? {} : { delivered: delivered === null ? null : [...delivered] }),
   };
   if (cursor.field === null) {

@@ -16,7 +16,9 @@
  * to time.
  *
  * `api: auto` asks by REST and leaves the rest to a Bulk job where more than 2,000 records remain behind the first page
- * (bulk.ts); `bulk` always runs a job. Records are the same either way. What Bulk refuses is read by REST.
+ * (bulk.ts); `bulk` always runs a job. Records are the same either way. What Bulk refuses is read by REST. A window that is
+ * too much for one job is cut, and the next jobs run while one is read (bulk-ahead.ts). A query of more fields than a URL
+ * holds goes to Bulk, or by REST in chunks of columns, joined by Id (wide.ts).
  *
  * `deleted: include` reads with queryAll, and hard deletes by getDeleted behind each window (deleted.ts): records with
  * IsDeleted true. A hard delete has its Id, IsDeleted and the cursor field, and null for all else.

@@ -1,5 +1,5 @@
 import { ConfigError, type SourceRecord } from "../../core/contracts/index.js";
-import type { Delivered, JobPlace } from "./cursor.js";
+import type { AheadJob, Delivered, JobPlace } from "./cursor.js";
 import { IdSet, idPiece } from "./id-set.js";
 
 /** Text of all ids of a segment at most, in a cursor that is stored with every page: over a million ids. */
@@ -12,12 +12,19 @@ const MOST_TEXT = 3 * 1024 * 1024;
  */
 export class JobProgress {
   job: JobPlace | undefined;
+  /** Jobs of the segments behind, in order. */
+  ahead: readonly AheadJob[];
   #delivered: Delivered | undefined;
   #text = 0;
   #skip: IdSet | undefined;
 
-  constructor(from: { readonly job?: JobPlace | undefined; readonly delivered?: Delivered | undefined }) {
+  constructor(from: {
+    readonly job?: JobPlace | undefined;
+    readonly ahead?: readonly AheadJob[] | undefined;
+    readonly delivered?: Delivered | undefined;
+  }) {
     this.job = from.job;
+    this.ahead = from.ahead ?? [];
     this.#delivered = from.delivered;
     this.#text = (from.delivered ?? []).reduce((sum, piece) => sum + piece.length, 0);
     if (from.job?.anew === true) this.#skip = new IdSet(from.delivered ?? []);
@@ -64,11 +71,14 @@ export class JobProgress {
     return records.filter(({ Id }) => typeof Id !== "string" || !skip.has(Id));
   }
 
-  /** The segment is complete. */
-  clear(): void {
+  /** The segment is complete. The next one begins with the job that was made for it, if there is one. */
+  next(): void {
+    const [first, ...rest] = this.ahead;
     this.job = undefined;
+    this.ahead = rest;
     this.#delivered = undefined;
     this.#text = 0;
     this.#skip = undefined;
+    if (first !== undefined) this.begin(first.query, first.id);
   }
 }

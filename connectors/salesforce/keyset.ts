@@ -40,6 +40,10 @@ export interface Keyset {
   readonly orderBy: readonly string[];
   /** What is still to be read in the present segment; undefined: everything. */
   condition(): string | undefined;
+  /** The same from the first of these records on, which are a page of it. */
+  conditionFrom(page: readonly SourceRecord[]): string | undefined;
+  /** Whether a record has left what is read, for a later window. */
+  isBeyond(record: SourceRecord): boolean;
   /**
    * Moves the place behind these records. TransientError for records without key or stamp. One whose key or stamp is in
    * doubt is handed on and moves nothing: a wrong place would skip others.
@@ -49,8 +53,15 @@ export interface Keyset {
   takeUnordered(records: readonly SourceRecord[]): Taken;
   /** How far the present segment was read in no order. */
   readonly progress: JobProgress;
-  /** The segment was read to its end: goes on to the next one. False: there is none, all is read. */
-  advance(): boolean;
+  /**
+   * The segment was read to its end: goes on to the next one, which is the one of the next job ahead where there is one.
+   * False: there is none, all is read. `twice`: it may be twice as long as the last.
+   */
+  advance(twice?: boolean): boolean;
+  /** The present segment. */
+  readonly span: OpenSpan;
+  /** Another keyset in the last segment that has a job, to look at what comes behind it. */
+  fork(): Keyset;
   /** Whether the present segment is the last one. */
   isLast(): boolean;
   /** Asks for less at a time, after a timeout. False: it cannot, or has done so `most` times in this segment. */
@@ -97,8 +108,18 @@ export class IdKeyset implements Keyset {
   condition(): string | undefined {
     return and(
       this.#id === null ? undefined : `Id > ${quote(this.#id)}`,
-      this.#split === undefined ? undefined : within(this.#split.field, this.#segments.span),
+      this.#split === undefined ? undefined : within(this.#split.field, this.span),
     );
+  }
+  conditionFrom(page: readonly SourceRecord[]): string | undefined {
+    const [first] = page;
+    return and(
+      typeof first?.Id === "string" ? `Id >= ${quote(first.Id)}` : undefined,
+      this.#split === undefined ? undefined : within(this.#split.field, this.span),
+    );
+  }
+  isBeyond(): boolean {
+    return false;
   }
   take(records: readonly SourceRecord[], refused: Refused): Taken {
     const last = records.findLast((record) => !isDoubtful(record, refused, "Id"));
@@ -114,11 +135,20 @@ export class IdKeyset implements Keyset {
     this.#unordered = true;
     return { records: unseen, info: {}, exact: true };
   }
-  advance(): boolean {
-    if (!this.#segments.advance()) return false;
+  get span(): OpenSpan {
+    return this.#segments.span;
+  }
+  advance(twice = false): boolean {
+    if (!this.#segments.advance({ planned: this.progress.ahead[0], twice })) return false;
     this.#id = this.#above;
-    this.progress.clear();
+    this.progress.next();
     return true;
+  }
+  fork(): IdKeyset {
+    const { from, to } = this.progress.ahead.at(-1) ?? this.span;
+    const at = this.#id === null ? null : { id: this.#id };
+    const segment = this.#segments.isWhole() ? undefined : { from, to, above: this.#above };
+    return new IdKeyset({ field: null, at, segment, done: false }, this.#split);
   }
   isLast(): boolean {
     return this.#segments.isLast();
@@ -134,9 +164,9 @@ export class IdKeyset implements Keyset {
   cursor(done: boolean): Value {
     const at = this.#id === null ? null : { id: this.#id };
     if (done) return cursorValue({ field: null, at, whole: this.#unordered, done });
-    const { job, delivered } = this.progress;
-    const segment = this.#segments.isWhole() ? undefined : { ...this.#segments.span, above: this.#above };
-    return cursorValue({ field: null, at, segment, job, delivered, done });
+    const { job, ahead, delivered } = this.progress;
+    const segment = this.#segments.isWhole() ? undefined : { ...this.span, above: this.#above };
+    return cursorValue({ field: null, at, segment, job, ahead, delivered, done });
   }
 }
 
@@ -173,11 +203,11 @@ export class WindowKeyset implements Keyset {
 
   /** `deletes`: hard deletes follow the rows, so that the last page of these is not the last of all. */
   constructor(cursor: WindowCursor, deletes = false) {
-    const { job, delivered, segment, ...state } = cursor;
+    const { job, ahead, delivered, segment, ...state } = cursor;
     this.#state = state;
     this.#segments = new Segments(cursor.window, segment, msOf(cursor.window.to));
     this.#deletes = deletes;
-    this.progress = new JobProgress({ job, delivered });
+    this.progress = new JobProgress({ job, ahead, delivered });
     this.orderBy = [cursor.field, "Id"];
     const { from, to } = cursor.window;
     this.window = { from: from === null ? null : isoOf(from), to: isoOf(to) };
@@ -191,13 +221,31 @@ export class WindowKeyset implements Keyset {
 
   condition(): string | undefined {
     const { field, at } = this.#state;
-    const { from, to } = this.#segments.span;
+    const { from, to } = this.span;
     if (at === null || (from !== null && at.value < from)) return within(field, { from, to });
     const behind = or(
       `${field} = ${isoOf(at.value)} AND Id > ${quote(at.id)}`,
       `${field} > ${isoOf(at.value)}`,
     );
     return and(behind, within(field, { from: null, to }));
+  }
+
+  /** A record that was moved has a later stamp than the page's first one has. */
+  conditionFrom(page: readonly SourceRecord[]): string | undefined {
+    const { field } = this.#state;
+    const stamped = page.filter((record) => isStamp(record[field]));
+    const first = stamped.reduce<SourceRecord | undefined>(
+      (least, record) => (least === undefined || isBefore(record[field], least[field]) ? record : least),
+      undefined,
+    );
+    if (first === undefined) return this.condition();
+    const { value, id } = this.#placeOf(first);
+    const from = or(`${field} = ${isoOf(value)} AND Id >= ${quote(id)}`, `${field} > ${isoOf(value)}`);
+    return and(from, within(field, { from: null, to: this.span.to }));
+  }
+
+  isBeyond(record: SourceRecord): boolean {
+    return isFrom(record[this.#state.field], this.#state.window.to);
   }
 
   take(records: readonly SourceRecord[], refused: Refused): Taken {
@@ -259,10 +307,20 @@ export class WindowKeyset implements Keyset {
     return { value, id };
   }
 
-  advance(): boolean {
-    if (!this.#segments.advance()) return false;
-    this.progress.clear();
+  get span(): OpenSpan {
+    return this.#segments.span;
+  }
+
+  advance(twice = false): boolean {
+    if (!this.#segments.advance({ planned: this.progress.ahead[0], twice })) return false;
+    this.progress.next();
     return true;
+  }
+
+  fork(): WindowKeyset {
+    const { from, to } = this.progress.ahead.at(-1) ?? this.span;
+    const segment = to === null ? undefined : { from, to };
+    return new WindowKeyset({ ...this.#state, segment }, this.#deletes);
   }
 
   isLast(): boolean {
@@ -279,11 +337,15 @@ export class WindowKeyset implements Keyset {
 
   cursor(done: boolean): Value {
     if (done) return cursorValue(this.finished);
-    const { job, delivered } = this.progress;
-    const { from, to } = this.#segments.span;
+    const { job, ahead, delivered } = this.progress;
+    const { from, to } = this.span;
     const segment = this.#segments.isWhole() || to === null ? undefined : { from, to };
-    return cursorValue({ ...this.#state, segment, job, delivered, done });
+    return cursorValue({ ...this.#state, segment, job, ahead, delivered, done });
   }
+}
+
+function isBefore(value: Value | undefined, other: Value | undefined): boolean {
+  return typeof value === "string" && typeof other === "string" && value < other;
 }
 
 function isFrom(value: Value | undefined, from: Stamp): boolean {

@@ -9,6 +9,7 @@ import type { QueryPage, SalesforceApi } from "./api.js";
 import { shapeRecords } from "./attributes.js";
 import { DEAD_LOCATOR, QUERY_TIMEOUT } from "./errors.js";
 import type { Keyset, Taken } from "./keyset.js";
+import type { Shaped, WideRows } from "./wide.js";
 
 /** A query but for its place: the keyset knows that. */
 export interface Reading {
@@ -23,6 +24,8 @@ export interface Reading {
   /** Relationships that were selected. */
   readonly parents: readonly string[];
   readonly signal: AbortSignal;
+  /** Where the query asks for a part of the columns only. */
+  readonly wide?: WideRows;
 }
 
 /** Dead locators in a row, where each query brings little news, before it is given up. */
@@ -88,16 +91,19 @@ class QueryPages {
     let next: string | undefined;
     do {
       let page: QueryPage;
+      let shaped: Shaped;
       try {
         page =
           next === undefined
             ? await api.query(soql(keyset), { pageSize, deleted }, signal)
             : await api.next(next, pageSize, signal);
+        shaped = await this.#shape(page);
       } catch (error) {
         if (error instanceof TransientError && MENDABLE.has(error.code)) return error;
-        throw error;
+        throw this.#placed(error);
       }
-      const { records, refused, info, exact } = this.#take(page);
+      const { refused, bytes } = shaped;
+      const { records, info, exact } = this.#take(shaped);
       this.exact ||= exact && records.length > 0;
       this.pages++;
       const whole = page.next === undefined && keyset.isLast();
@@ -107,7 +113,7 @@ class QueryPages {
           records,
           ...(refused.size === 0 ? {} : { refused }),
           cursor: keyset.cursor(whole),
-          bytes: page.bytes,
+          bytes,
           ...info,
         };
         throwIfCancelled(signal);
@@ -119,17 +125,27 @@ class QueryPages {
     return undefined;
   }
 
-  #take(page: QueryPage): Taken & Pick<QueryPage, "refused"> {
-    const { place, parents } = this.#reading;
+  async #shape(page: QueryPage): Promise<Shaped> {
+    const { parents, wide } = this.#reading;
+    const records = this.#once(shapeRecords(page.records, parents));
+    const refused = carryRefused(page.refused, page.records, records);
+    const shaped = { records, refused, bytes: page.bytes };
+    return wide === undefined ? shaped : wide.complete(shaped, this.#keyset);
+  }
+
+  #take({ records, refused }: Shaped): Taken {
     try {
-      const records = this.#once(shapeRecords(page.records, parents));
-      const refused = carryRefused(page.refused, page.records, records);
-      return { ...this.#keyset.take(records, refused), refused };
+      return this.#keyset.take(records, refused);
     } catch (error) {
-      if (!(error instanceof TransientError) || error.place !== undefined) throw error;
-      const fix = "Run the flow again: it resumes behind the last good page. If it stays, ask Salesforce.";
-      throw new TransientError(error.code, error.message, { place, fix, cause: error.cause });
+      throw this.#placed(error);
     }
+  }
+
+  #placed(error: unknown): unknown {
+    if (!(error instanceof TransientError) || error.place !== undefined) return error;
+    const { place } = this.#reading;
+    const fix = "Run the flow again: it resumes behind the last good page. If it stays, ask Salesforce.";
+    return new TransientError(error.code, error.message, { place, fix, cause: error.cause });
   }
 
   /** The locator of the next page, if it is a new one. */

@@ -1,11 +1,13 @@
 import { ConfigError, type Log, type ReadRequest } from "../../core/contracts/index.js";
 import { type BulkColumns, bulkColumns } from "./bulk-columns.js";
+import { columnsOf } from "./column-chunks.js";
 import { readOptions, type SalesforceOptions } from "./config.js";
 import type { DescribedField, DescribedObject, Describer } from "./describe.js";
 import { filterFields, type PushedFilter, pushDown } from "./filter.js";
 import type { Keyset } from "./keyset.js";
 import { type ResolvedPath, resolvePath } from "./relationship.js";
 import { and, countText, selectText } from "./soql.js";
+import type { WideQuery } from "./wide.js";
 
 /** A request checked against describe. */
 export interface Prepared {
@@ -19,6 +21,8 @@ export interface Prepared {
   readonly bulkSoql: (keyset: Keyset) => string;
   readonly countSoql: (keyset: Keyset) => string;
   readonly columns: BulkColumns;
+  /** For what does not fit into one URL. */
+  readonly wide: WideQuery;
   /** Relationships that are selected. */
   readonly parents: readonly string[];
 }
@@ -40,6 +44,8 @@ export async function prepare(context: PrepareContext, request: ReadRequest): Pr
   const where = (keyset: Keyset) => and(filter.where, keyset.condition());
   const paths = [...fields.keys()];
   const query = { object: object.name };
+  const [version] = request.schema.cursors;
+  const key = [...new Set(["Id", request.cursorField, version].filter((name) => name !== undefined))];
   return {
     options,
     object,
@@ -49,6 +55,14 @@ export async function prepare(context: PrepareContext, request: ReadRequest): Pr
     bulkSoql: (keyset) => selectText({ ...query, fields: columns.select, where: where(keyset), orderBy: [] }),
     countSoql: (keyset) => countText(object.name, where(keyset)),
     columns,
+    wide: {
+      object: object.name,
+      key,
+      version,
+      names: [...columnsOf(paths).keys()],
+      columns: columnsOf(paths.filter((path) => !key.includes(path))),
+      filter: filter.where,
+    },
     parents: [...new Set(paths.filter((path) => path.includes(".")).map((path) => path.split(".")[0] ?? ""))],
   };
 }

@@ -8,7 +8,8 @@ import {
   throwIfCancelled,
 } from "../../core/contracts/index.js";
 import type { SalesforceApi } from "./api.js";
-import { type BulkReading, leaveJobs, readJobs } from "./bulk.js";
+import { leaveJobs, readJobs } from "./bulk.js";
+import { type BulkReading, MOST_ROWS } from "./bulk-segment.js";
 import {
   cursorValue,
   firstWindow,
@@ -25,6 +26,7 @@ import { IdKeyset, type Keyset, type Split, WindowKeyset } from "./keyset.js";
 import { type Reading, readPages } from "./pages.js";
 import { type Prepared, prepare } from "./prepare.js";
 import { windowEnd } from "./updated.js";
+import { GROWTH_BYTES, WideRows } from "./wide.js";
 
 /** What reading needs of its connection. */
 export interface ReadContext {
@@ -106,15 +108,7 @@ async function* readRows(
 ): AsyncGenerator<Page> {
   const { api, log, refusedByBulk } = context;
   const { options } = prepared;
-  const reading: Reading = {
-    place: `salesforce ${request.stream}`,
-    api,
-    soql: prepared.soql,
-    pageSize: options.pageSize,
-    deleted: prepared.deleted,
-    parents: prepared.parents,
-    signal: request.signal,
-  };
+  const reading = readingOf(context, prepared, request.stream, request.signal);
   const bulk: BulkReading = {
     clock: context.clock,
     log,
@@ -122,29 +116,42 @@ async function* readRows(
     soql: prepared.bulkSoql,
     countSoql: prepared.countSoql,
     pageSize: options.bulkPageSize,
+    jobs: options.bulkJobs,
   };
   const mayBulk = options.api !== "rest" && !refusedByBulk.has(request.stream);
   const isUnderWay = keyset.progress.job !== undefined;
-  const fits = api.fits(prepared.soql(keyset), prepared);
+  const fits = fitsUrl(api, prepared, keyset);
   if (!mayBulk || (options.api === "auto" && fits && !isUnderWay)) {
     await leaveJobs(reading, log, keyset);
-    if (!mayBulk && options.api !== "rest") assertFits(fits, reading.place);
-    if ((yield* readPages(reading, keyset, mayBulk ? MANY : undefined)) === "complete") return;
+    const rest = inChunks(context, prepared, reading, keyset);
+    if ((yield* readPages(rest, keyset, mayBulk ? MANY : undefined)) === "complete") return;
   }
   if ((yield* readJobs(reading, bulk, keyset)) === "complete") return;
   refusedByBulk.add(request.stream);
   if (options.api === "bulk") log.warn(`${reading.place} is read by REST: Bulk refuses it`);
-  assertFits(api.fits(prepared.soql(keyset), prepared), reading.place);
-  yield* readPages(reading, keyset);
+  yield* readPages(inChunks(context, prepared, reading, keyset), keyset);
 }
 
-function assertFits(fits: boolean, place: string): void {
-  if (fits) return;
-  throw new ConfigError(
-    "SALESFORCE_QUERY_TOO_LONG",
-    "the query is too long for a URL, and Bulk, which takes it in a body, refuses this object",
-    { place, fix: "Name fewer fields in map." },
-  );
+function readingOf(
+  { api }: ReadContext,
+  { soql, options, deleted, parents }: Prepared,
+  stream: string,
+  signal: AbortSignal,
+): Reading {
+  return { place: `salesforce ${stream}`, api, soql, pageSize: options.pageSize, deleted, parents, signal };
+}
+
+/** Whether the query fits into a URL, also when it has a place to go on from. */
+function fitsUrl(api: SalesforceApi, prepared: Prepared, keyset: Keyset): boolean {
+  return api.room(prepared.soql(keyset), prepared) >= GROWTH_BYTES;
+}
+
+/** By column chunks where it does not. */
+function inChunks({ api, log }: ReadContext, prepared: Prepared, reading: Reading, keyset: Keyset): Reading {
+  if (fitsUrl(api, prepared, keyset)) return reading;
+  const wide = new WideRows({ ...reading, log }, prepared.wide, keyset);
+  log.info(`${reading.place}: too many fields for a URL; read in ${wide.size} chunks of columns`);
+  return { ...reading, soql: (at) => wide.soql(at), wide };
 }
 
 /** The query of the first page and what it will find, for two calls of the org's day. */
@@ -162,18 +169,40 @@ export async function planStream(context: ReadContext, request: ReadRequest): Pr
   const { totalSize } = await api.query(count, { pageSize: options.pageSize, deleted }, request.signal);
   const window = { window: keyset.window, records: totalSize };
   const rest = prepared.soql(keyset);
-  const isMany = totalSize > options.pageSize + MANY || !api.fits(rest, prepared);
+  const isMany = totalSize > options.pageSize + MANY || !fitsUrl(api, prepared, keyset);
   // latestDateCovered.
   const forEnd = keyset.window === undefined ? 0 : 1;
   const isBulk = options.api === "bulk" || (options.api === "auto" && isMany);
   if (!isBulk || context.refusedByBulk.has(request.stream)) {
     const pages = Math.max(1, Math.ceil(totalSize / options.pageSize));
-    return { ...described, ...window, query: rest, apiCalls: pages + forEnd };
+    // Of an empty page only the first chunk is asked for.
+    const chunks = totalSize === 0 ? 1 : chunksOf(context, request, prepared, keyset);
+    return { ...described, ...window, query: rest, apiCalls: pages * chunks + forEnd };
   }
-  // Counting, creating, deleting, and a few looks while the job runs.
-  const aroundJob = 8;
-  const pages = Math.max(1, Math.ceil(totalSize / options.bulkPageSize));
-  return { ...described, ...window, query: prepared.bulkSoql(keyset), apiCalls: pages + aroundJob + forEnd };
+  const jobs = keyset.fork().narrow() ? jobsFor(totalSize) : 1;
+  const pages = Math.max(jobs, Math.ceil(totalSize / options.bulkPageSize));
+  const apiCalls = pages + jobs * AROUND_JOB + forEnd;
+  const calls = { daily: apiCalls, bulkJobs: jobs };
+  return { ...described, ...window, query: prepared.bulkSoql(keyset), apiCalls, calls };
+}
+
+/** Queries for one page. */
+function chunksOf(
+  context: ReadContext,
+  { signal, stream }: ReadRequest,
+  prepared: Prepared,
+  keyset: Keyset,
+): number {
+  const reading = readingOf(context, prepared, stream, signal);
+  return inChunks(context, prepared, reading, keyset).wide?.size ?? 1;
+}
+
+/** Counting, creating, deleting, and a few looks while the job runs. */
+const AROUND_JOB = 8;
+
+/** Segments come of halving. */
+function jobsFor(rows: number): number {
+  return rows <= MOST_ROWS ? 1 : 2 ** Math.ceil(Math.log2(rows / MOST_ROWS));
 }
 
 async function planKeyset(

@@ -6,9 +6,17 @@ const MOST_HALVINGS = 4;
 /** There was no Salesforce before. */
 const BEGINNING = Date.UTC(1999, 0, 1);
 
+/** Where to go on. */
+export interface Advance {
+  /** A later segment that is known already; between the two there is nothing. */
+  readonly planned?: OpenSpan | undefined;
+  /** There was so little in this one that the next may be longer. */
+  readonly twice?: boolean;
+}
+
 /**
  * A span of time that is read in segments, one behind the other: what is too much for one query or one job is halved
- * until it is not. The next segment is as long as the last one.
+ * until it is not.
  */
 export class Segments {
   readonly #whole: OpenSpan;
@@ -47,12 +55,13 @@ export class Segments {
     return true;
   }
 
-  /** To the next segment. False: this was the last. */
-  advance(): boolean {
+  /** To the next segment: the one that was planned, or one of the same length, or twice it. False: this was the last. */
+  advance({ planned, twice = false }: Advance = {}): boolean {
     const from = this.#now.to;
     if (from === null || this.isLast()) return false;
-    const to = stampOf(msOf(from) + Math.max(1000, msOf(from) - this.#lowerMs()));
-    this.#now = { from, to: this.#cut(to) };
+    const length = Math.max(1000, msOf(from) - this.#lowerMs());
+    const to = this.#cut(stampOf(msOf(from) + (twice ? 2 : 1) * length));
+    this.#now = planned === undefined ? { from, to } : { from: planned.from, to: planned.to };
     this.#halvings = 0;
     return true;
   }

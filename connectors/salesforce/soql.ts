@@ -51,11 +51,14 @@ export interface Query {
   readonly where: string | undefined;
   /** Empty: in no order. */
   readonly orderBy: readonly string[];
+  /** So many at most. */
+  readonly limit?: number;
 }
 
-export function selectText({ fields, object, where, orderBy }: Query): string {
+export function selectText({ fields, object, where, orderBy, limit }: Query): string {
   const order = orderBy.length === 0 ? "" : ` ORDER BY ${orderBy.join(",")}`;
-  return `SELECT ${fields.join(",")} FROM ${object}${whereText(where)}${order}`;
+  const most = limit === undefined ? "" : ` LIMIT ${limit}`;
+  return `SELECT ${fields.join(",")} FROM ${object}${whereText(where)}${order}${most}`;
 }
 
 export function countText(object: string, where: string | undefined): string {

@@ -15,6 +15,8 @@ export interface HttpRequest {
   readonly authenticate?: boolean;
   /** Limits it counts against, by the names of the spec's `buckets`. Default: those of the client. */
   readonly buckets?: readonly string[];
+  /** A longer wait for a limit is not begun: RateLimitError of scope `park`. Default: what the client waits. */
+  readonly longestWaitMs?: number;
   /** False: a lost answer is not tried again, since the request may have been applied. Default: GET, HEAD, PUT, DELETE true. */
   readonly idempotent?: boolean;
   /**

@@ -8,6 +8,7 @@ import {
   type Random,
   RateLimitError,
   type TakeOptions,
+  throwIfCancelled,
 } from "../contracts/index.js";
 import {
   addSent,
@@ -68,6 +69,10 @@ export class BudgetBucket {
   readonly #id: string;
   readonly #refill: (signal?: AbortSignal) => Promise<void>;
   #waiting: Pick<TakeOptions, "longestWaitMs" | "onWait"> | undefined;
+  /** Those who do not wait, to be told when there is something to wait for. */
+  readonly #hurried = new Set<(room: Room) => void>();
+  /** What those who wait are waiting for. */
+  #awaited: Room | undefined;
   #syncs: Promise<unknown> = Promise.resolve();
 
   /** The grant, and until when: requests that may still be sent; of a concurrent bucket, places, taken ones included. */
@@ -109,8 +114,31 @@ export class BudgetBucket {
 
   /** Resolves when there is something in stock, which others may have taken in the meantime. */
   refill(options: TakeOptions): Promise<void> {
+    if (options.longestWaitMs === 0) return this.#hurry(options.signal);
     this.#waiting = options;
     return this.#refill(options.signal);
+  }
+
+  /**
+   * For who does not wait at all: joins the others, since two who ask by themselves would take each other's grants for ever,
+   * and leaves where they begin to wait.
+   */
+  async #hurry(signal: AbortSignal | undefined): Promise<void> {
+    const left = new AbortController();
+    let parked: RateLimitError | undefined;
+    const leave = (room: Room) => {
+      parked = this.#parked(room.freeAt, this.#host.clock.now());
+      left.abort();
+    };
+    if (this.#awaited !== undefined) throw this.#parked(this.#awaited.freeAt, this.#host.clock.now());
+    this.#hurried.add(leave);
+    try {
+      await this.#refill(signal === undefined ? left.signal : AbortSignal.any([signal, left.signal]));
+    } catch (error) {
+      throw parked ?? error;
+    } finally {
+      this.#hurried.delete(leave);
+    }
   }
 
   /** Counts a request that is sent now; `ready` holds. */
@@ -203,12 +231,19 @@ export class BudgetBucket {
     const { spec } = this.rule;
     const now = clock.now();
     const look = Math.max(1, room.lookAt - now);
+    if (spec.kind === "window") for (const leave of this.#hurried) leave(room);
+    throwIfCancelled(signal);
     const { longestWaitMs, onWait } = this.#waiting ?? { longestWaitMs: 0, onWait: () => undefined };
     if (spec.kind === "window" && look > longestWaitMs) throw this.#parked(room.freeAt, now);
     onWait({ reason: `${connection}: the budget of ${spec.title} is used up`, ms: look });
     const isHeld = spec.kind === "concurrent" || room.lookAt < room.freeAt;
     const most = isHeld ? LOOK_FOR_RETURNS_MS : LOOK_AGAIN_MS;
-    await clock.sleep(Math.min(look, most), signal);
+    if (spec.kind === "window") this.#awaited = room;
+    try {
+      await clock.sleep(Math.min(look, most), signal);
+    } finally {
+      this.#awaited = undefined;
+    }
   }
 
   #parked(freeAt: number, now: number): RateLimitError {

@@ -162,7 +162,7 @@ class Client implements ManagedHttpClient {
       }
       const ms = error.retryAfterMs ?? limitPauseMs(progress.limitWaits, random);
       this.#closeBucket(request, refusal, ms);
-      if (progress.limitWaitedMs + ms > this.#maxLimitWaitMs) throw parked(error, ms);
+      if (progress.limitWaitedMs + ms > this.#longestWaitMs(request)) throw parked(error, ms);
       progress.limitWaits++;
       progress.limitWaitedMs += ms;
       return this.#pause(request, error, ms);
@@ -186,12 +186,16 @@ class Client implements ManagedHttpClient {
     return request.buckets ?? this.#options.buckets ?? [];
   }
 
+  #longestWaitMs(request: HttpRequest): number {
+    return Math.min(this.#maxLimitWaitMs, request.longestWaitMs ?? this.#maxLimitWaitMs);
+  }
+
   /** Waits until the budget lets the request through. */
   #ticket(request: HttpRequest): Promise<BudgetTicket> | undefined {
     const { budget, connection, log, onWait } = this.#options;
     return budget?.take(this.#buckets(request), {
       signal: request.signal,
-      longestWaitMs: this.#maxLimitWaitMs,
+      longestWaitMs: this.#longestWaitMs(request),
       onWait: (wait) => {
         log.info(`waiting ${wait.ms} ms: ${wait.reason}`, { connection });
         onWait?.(wait);

@@ -10,7 +10,10 @@ const FLOW = "contacts";
 const PAGE_ROWS = 1_000;
 const LATENCY_MS = 30;
 
-/** Kills while jobs of Bulk API 2.0 are created, waited for and their results read, page by page. */
+/**
+ * Kills while jobs of Bulk API 2.0 are created, waited for and their results read, page by page. The first job of every round
+ * fails, so that its window is cut and the next jobs are made ahead.
+ */
 export class BulkWorld extends SourceWorld {
   protected readonly flows = [FLOW];
   protected readonly pagesAhead = 2;
@@ -52,11 +55,13 @@ export class BulkWorld extends SourceWorld {
       dailyLimit: 10_000_000,
       latencyMs: LATENCY_MS,
     });
+    org.bulk.doomed.add(1);
     return new BulkWorld(dir, org, seed);
   }
 
   protected change(round: number): void {
     changeContacts(this.#org.org, round, this.random);
+    this.#org.bulk.doomed.add(this.#org.bulk.created + 1);
   }
 
   protected pagesServed(): number {

@@ -168,23 +168,20 @@ function strangeOrg(clock: FakeClock): Org {
 }
 
 /** An object whose fields together do not fit into a URL. */
-function wideOrg(bulk: boolean) {
-  return (clock: FakeClock): Org => {
-    const org = new Org(clock);
-    const names = Array.from({ length: 600 }, (_, n) => `Quite_A_Long_Field_Name_${n}__c`);
-    org.define({
-      name: "Wide__c",
-      keyPrefix: "a09",
-      bulk,
-      fields: [
-        { name: "Id", type: "id" },
-        { name: "SystemModstamp", type: "datetime" },
-        ...names.map((name) => ({ name, type: "string" })),
-      ],
-    });
-    for (const name of names.slice(0, 30)) org.upsert("Wide__c", { [name]: "value" }, NOW - MINUTE);
-    return org;
-  };
+function wideOrg(clock: FakeClock): Org {
+  const org = new Org(clock);
+  const names = Array.from({ length: 600 }, (_, n) => `Quite_A_Long_Field_Name_${n}__c`);
+  org.define({
+    name: "Wide__c",
+    keyPrefix: "a09",
+    fields: [
+      { name: "Id", type: "id" },
+      { name: "SystemModstamp", type: "datetime" },
+      ...names.map((name) => ({ name, type: "string" })),
+    ],
+  });
+  for (const name of names.slice(0, 30)) org.upsert("Wide__c", { [name]: "value" }, NOW - MINUTE);
+  return org;
 }
 
 describe("which API reads", () => {
@@ -203,7 +200,7 @@ describe("which API reads", () => {
   });
 
   it("is Bulk where the query is too long for a URL", async () => {
-    const org = await living(wideOrg(true));
+    const org = await living(wideOrg);
     const { fields } = await org.source.describe("Wide__c", never());
     const pages = await org.read("Wide__c", {}, { fields: fields.map(({ name }) => name) });
     expect(recordsOf(pages)).toHaveLength(30);
@@ -211,24 +208,6 @@ describe("which API reads", () => {
       expect(Object.values(record).filter((v) => v !== null)).toHaveLength(3);
     expect(org.asked(CREATED)).toBe(1);
   });
-
-  it.each(["auto", "bulk"])(
-    "is none where the query is too long and Bulk refuses the object: %s",
-    async (api) => {
-      const org = await living(wideOrg(false));
-      const { fields } = await org.source.describe("Wide__c", never());
-      const all = fields.map(({ name }) => name);
-      // Also where the connection knows already.
-      for (const _ of [1, 2]) {
-        await expect(org.read("Wide__c", { api }, { fields: all })).rejects.toMatchObject({
-          kind: "config",
-          code: "SALESFORCE_QUERY_TOO_LONG",
-          fix: "Name fewer fields in map.",
-        });
-      }
-      expect(idsOf(await org.read("Wide__c", { api }, { fields: all.slice(0, 50) }))).toHaveLength(30);
-    },
-  );
 
   it.each(["auto", "bulk"])("is REST where the object refuses Bulk: %s", async (api) => {
     const org = await living(things(5_000, { bulk: false }));

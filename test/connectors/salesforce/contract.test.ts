@@ -28,17 +28,32 @@ const privateKeyPem = generateKeyPairSync("rsa", { modulusLength: 2048 })
 
 /** Requests for pages, whatever their version; the describe calls before them are left alone. */
 const PAGES = { rest: "/\\/query[/?]/", bulk: "/\\/results\\?/" } as const;
+/** As many fields as make the query too long for a URL; their names are as long as names may be. */
+const MANY_FIELDS = 340;
 
-for (const api of ["rest", "bulk"] as const) {
-  sourceContract(`salesforce by ${api}`, async (clock) => {
+for (const [how, api, isWide] of [
+  ["rest", "rest", false],
+  ["bulk", "bulk", false],
+  ["rest, in chunks of columns", "rest", true],
+] as const) {
+  sourceContract(`salesforce by ${how}`, async (clock) => {
     const fake = await startSalesforceFake({
       clock,
       privateKeyPem,
       pageSize: 200,
       bulk: { pageRows: 200 },
-      org: { seed: 3, accounts: 50, contacts: 1_150, opportunities: 10, invoices: 10, users: 5 },
+      org: {
+        seed: 3,
+        accounts: 50,
+        contacts: isWide ? 820 : 1_150,
+        opportunities: 10,
+        invoices: 10,
+        users: 5,
+      },
     });
     const table = fake.org.table("Contact");
+    for (let n = 0; isWide && n < MANY_FIELDS; n++)
+      fake.org.addField("Contact", { name: `${"W".repeat(36)}_${n + 100}__c`, type: "string" });
     const only = (rule: FaultRule) => fake.faults.set({ rules: [rule] });
     const path = PAGES[api];
     return {
@@ -66,7 +81,11 @@ for (const api of ["rest", "bulk"] as const) {
         only({ path, on: { nth }, times: times ?? 5_000, fault: FAULTS[fault] });
       },
       repeatPage: (page) => only({ path, on: { nth: page }, fault: { kind: "repeatNextRecordsUrl" } }),
-      delayPage: (page, delayMs) => only({ path, on: { nth: page }, fault: { kind: "slow", delayMs } }),
+      delayPage: (page, delayMs) => {
+        // Each page before it has taken two queries.
+        const nth = isWide ? 2 * page - 1 : page;
+        only({ path, on: { nth }, fault: { kind: "slow", delayMs } });
+      },
       close: () => fake.close(),
     };
   });

@@ -107,7 +107,7 @@ describe("the query", () => {
     expect(queries).toEqual([]);
   });
 
-  it("that would not fit into a URL is refused with the way out, where REST alone may read", async () => {
+  it("that would not fit into a URL is asked in chunks of columns, where REST alone may read", async () => {
     const wide = Array.from({ length: 700 }, (_, n) => field(`Quite_A_Long_Field_Name_${n}__c`, "string"));
     const org = await startScriptedOrg({
       objects: { Wide__c: [...SYSTEM_FIELDS, ...wide] },
@@ -121,13 +121,11 @@ describe("the query", () => {
     const request = await requestFor(source, "Wide__c");
     const all = request.schema.fields.map(({ name }) => name);
     const options = optionsSchema.parse({ api: "rest" });
-    await expect(collect(source.read({ ...request, options, fields: all }))).rejects.toMatchObject({
-      kind: "config",
-      code: "SALESFORCE_QUERY_TOO_LONG",
-      fix: expect.stringContaining("options.api"),
-    });
+    expect(await collect(source.read({ ...request, options, fields: all }))).toHaveLength(1);
     // Commas stay commas: more than four hundred of such names fit.
-    expect(await collect(source.read({ ...request, fields: all.slice(0, 430) }))).toHaveLength(1);
+    expect(await collect(source.read({ ...request, options, fields: all.slice(0, 430) }))).toHaveLength(1);
+    // Nothing was found, so the other chunk is not asked for.
+    expect(org.queries.map((soql) => soql.split(",").length)).toEqual([355, 431]);
   });
 });
 
@@ -243,14 +241,25 @@ describe("plan", () => {
   });
 
   it.each([
-    [1_000_000, {}],
-    [10, { api: "bulk" }],
-  ])("shows the query of a Bulk job where one will read: %d records, %j", async (records, options) => {
+    [400_000, {}, 1],
+    [10, { api: "bulk" }, 1],
+  ])("shows the query of a Bulk job where one will read: %d records, %j", async (records, options, jobs) => {
     const { plan } = await planOf(records, options);
     expect(plan.query).toBe(
       "SELECT Id,SystemModstamp FROM Deal__c WHERE Amount > 5 AND SystemModstamp < 2026-10-01T12:00:00.000Z",
     );
     expect(plan.apiCalls).toBe(9 + Math.ceil(records / 5_000));
+    expect(plan.calls).toEqual({ daily: plan.apiCalls, bulkJobs: jobs });
+  });
+
+  it.each([
+    [500_001, 2],
+    [1_600_000, 4],
+    [4_100_000, 16],
+  ])("counts the jobs that %d records are cut into", async (records, jobs) => {
+    const { plan } = await planOf(records);
+    expect(plan.apiCalls).toBe(1 + 8 * jobs + Math.ceil(records / 5_000));
+    expect(plan.calls).toEqual({ daily: plan.apiCalls, bulkJobs: jobs });
   });
 });
 
@@ -269,6 +278,7 @@ describe("options", () => {
   it("have defaults", () => {
     expect(optionsSchema.parse({})).toEqual({
       api: "auto",
+      bulkJobs: 3,
       deleted: "exclude",
       pageSize: 2000,
       bulkPageSize: 5_000,

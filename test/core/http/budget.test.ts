@@ -97,6 +97,37 @@ describe("a window", () => {
     expect(world.busiest(MINUTE)).toBe(10);
   });
 
+  it("refuses who would not wait, and does not end the wait of those who do", async () => {
+    const one = world.process(EVERY);
+    await sendMany(one, "exports", 10);
+    const waiting = world.send(one, "exports");
+    await world.clock.advance(1_000);
+    const waits = world.waits.length;
+    const hasty = await failureOf(world.send(one, "exports", {}, { longestWaitMs: 0 }));
+    expect(hasty).toBeInstanceOf(RateLimitError);
+    expect(hasty).toMatchObject({ scope: "park" });
+    expect(world.waits).toHaveLength(waits);
+    await world.during(waiting, 2 * MINUTE);
+    expect(world.sent).toHaveLength(11);
+    expect(world.busiest(MINUTE)).toBe(10);
+  });
+
+  it("lets those who wait and those who do not through side by side", async () => {
+    const one = world.process(EVERY);
+    const buckets = ["minute", "account", "daily", "places"];
+    const many = async (longestWaitMs: number) => {
+      for (let sent = 0; sent < 60; sent++) {
+        const ticket = await one.take(buckets, world.options({ longestWaitMs }));
+        // The answer takes its time, and tells that little is left, so that grants stay small.
+        await Promise.resolve();
+        ticket.answered(left(3, 1_000));
+        await world.clock.advance(1);
+      }
+    };
+    await world.during(Promise.all([many(900_000), many(0), many(0)]), MINUTE);
+    expect(world.transactions).toBeLessThan(3 * 60 * 20);
+  });
+
   it("keeps the reserve, and one request where the reserve would leave none", async () => {
     const one = world.process(EVERY, 0.2);
     await world.during(sendMany(one, "exports", 24), 10 * MINUTE);

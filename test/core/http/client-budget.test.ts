@@ -132,6 +132,27 @@ describe("a client with a budget", () => {
     expect(told).toContain("refused minute 7200000");
   });
 
+  it("begins no wait that is longer than the request has patience for", async () => {
+    const asked: number[] = [];
+    const noting: RequestBudget = {
+      ...scribe,
+      take: (buckets, options) => {
+        asked.push(options.longestWaitMs);
+        return scribe.take(buckets, options);
+      },
+    };
+    server.script(json({}, 430, { "retry-after": "3" }), json({ ok: true }), json({ ok: true }));
+    const asking = client({ budget: noting, maxLimitWaitMs: 60_000 });
+    await expect(asking.request(get({ longestWaitMs: 0 }))).rejects.toMatchObject({
+      code: "BUSY",
+      scope: "park",
+    });
+    expect(waits).toEqual([]);
+    await asking.request(get());
+    await asking.request(get({ longestWaitMs: 3_600_000 }));
+    expect(asked).toEqual([0, 60_000, 60_000]);
+  });
+
   it("sends nothing where the budget parks", async () => {
     const parking: RequestBudget = {
       ...scribe,

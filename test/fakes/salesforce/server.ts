@@ -83,6 +83,8 @@ export class SalesforceFake {
   readonly bulk: BulkJobs;
   /** A live access token from the start. */
   readonly accessToken: string;
+  /** Called before a request is answered: for what happens in the org between two requests. */
+  before: ((method: string, target: string) => void) | undefined;
   private readonly cursors: Cursors;
   private readonly rest: RestApi;
   private readonly clock: FakeClock;
@@ -203,6 +205,7 @@ export class SalesforceFake {
       return;
     }
     this.requests.count(request.method, request.path, request.target);
+    this.before?.(request.method, request.target);
     const tooLong = refuseLength(incoming, request);
     const fault = tooLong === undefined ? this.faults.strike(request.method, request.target) : undefined;
     const delay = this.latencyMs + (fault?.kind === "slow" ? fault.delayMs : 0);

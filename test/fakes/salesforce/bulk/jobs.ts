@@ -42,6 +42,10 @@ export class BulkJobs {
   /** Jobs created so far. */
   created = 0;
   dailyJobs: number;
+  /** Most jobs there were at a time. */
+  most = 0;
+  /** These fail, whatever they ask: the first job created is 1. */
+  readonly doomed = new Set<number>();
   /** The next so many jobs fail with this message, or without one. */
   failing: { times: number; readonly message?: string } = { times: 0 };
 
@@ -142,6 +146,7 @@ export class BulkJobs {
       locators: new Map(),
     };
     this.jobs.set(job.id, job);
+    this.most = Math.max(this.most, this.jobs.size);
     return jsonAnswer(200, this.info(job, false));
   }
 
@@ -172,6 +177,7 @@ export class BulkJobs {
       job.message = this.failing.message;
       return;
     }
+    if (this.doomed.has(job.seed)) return;
     let result: JobResult;
     try {
       result = this.run(job);

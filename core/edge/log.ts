@@ -15,8 +15,12 @@ export interface LogOptions {
   readonly write: (line: string) => void;
 }
 
+export interface ProcessLog extends Log {
+  setLevel(level: LogLevel): void;
+}
+
 /** The log of a process: pino, with every message and field redacted before pino sees it. Never throws. */
-export function createLog(options: LogOptions): Log {
+export function createLog(options: LogOptions): ProcessLog {
   const { clock, redactor } = options;
   const write = options.format === "json" ? options.write : (line: string) => options.write(textLine(line));
   const logger = pino(
@@ -38,7 +42,15 @@ export function createLog(options: LogOptions): Log {
     const clean = fields === undefined ? {} : redactor.value(fields);
     logger[level](typeof clean === "object" && clean !== null ? clean : {}, redactor.text(message));
   };
-  return { debug: entry("debug"), info: entry("info"), warn: entry("warn"), error: entry("error") };
+  return {
+    debug: entry("debug"),
+    info: entry("info"),
+    warn: entry("warn"),
+    error: entry("error"),
+    setLevel: (level) => {
+      logger.level = level;
+    },
+  };
 }
 
 /** A line of pino as a person reads it. Time of day is UTC, as everywhere in Sluice. */

@@ -202,6 +202,7 @@ export function loadProject(options: LoadOptions): Project {
     connections: settings.connections,
     flows,
     buffer: settings.buffer,
+    server: settings.server,
     problems: sortProblems(problems, basename(path)),
   };
 }

@@ -5,7 +5,14 @@ import { didYouMean } from "./nearest.js";
 import { problemAt } from "./problem.js";
 import { budget as budgetSchema, type ProjectFile, projectFile } from "./schema/project-file.js";
 import { nameMessage, namePattern } from "./schema/words.js";
-import type { AlarmRule, BufferSettings, ConnectionConfig, Connectors, Problem } from "./types.js";
+import type {
+  AlarmRule,
+  BufferSettings,
+  ConnectionConfig,
+  Connectors,
+  Problem,
+  ServerSettings,
+} from "./types.js";
 import type { YamlFile } from "./yaml-file.js";
 
 export interface ProjectSettings {
@@ -14,6 +21,7 @@ export interface ProjectSettings {
   /** Undefined: the default. */
   readonly flows: string | undefined;
   readonly buffer: BufferSettings;
+  readonly server: ServerSettings;
   readonly connections: ReadonlyMap<string, ConnectionConfig>;
   /** Connections that are there but wrong, with the place of each. Undefined: the connections could not be read. */
   readonly broken: ReadonlyMap<string, string> | undefined;
@@ -112,7 +120,7 @@ export function readProject(file: YamlFile, connectors: Connectors, problems: Pr
     if (connection !== undefined && !inside) connections.set(name, connection);
     else broken.set(name, `${place.file}:${place.line}:${place.column}`);
   }
-  const { buffer } = settings;
+  const { buffer, server } = settings;
   return {
     dataDir: settings.dataDir,
     flows: settings.flows,
@@ -126,6 +134,7 @@ export function readProject(file: YamlFile, connectors: Connectors, problems: Pr
       highWaterBytes: buffer.highWater,
       alarms: parsed === undefined ? undefined : alarmRules(parsed, file),
     },
+    server: { host: server.host, sqsPort: server.sqsPort },
     connections,
     broken: file.value === undefined ? undefined : broken,
   };

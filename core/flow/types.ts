@@ -69,6 +69,12 @@ export interface BufferSettings {
   readonly alarms: readonly AlarmRule[] | undefined;
 }
 
+/** What the daemon listens on. */
+export interface ServerSettings {
+  readonly host: string;
+  readonly sqsPort: number;
+}
+
 export interface Project {
   /** Absolute folder of sluice.yaml. */
   readonly dir: string;
@@ -77,6 +83,7 @@ export interface Project {
   readonly connections: ReadonlyMap<string, ConnectionConfig>;
   readonly flows: ReadonlyMap<string, Flow>;
   readonly buffer: BufferSettings;
+  readonly server: ServerSettings;
   /** Everything wrong in any file. A flow with a problem is not in `flows`. */
   readonly problems: readonly Problem[];
 }

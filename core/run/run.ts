@@ -24,6 +24,7 @@ import type { Session } from "./session.js";
 import { commit } from "./session.js";
 import { closeInterrupted, finishRuns, reconcileQueue, settleEarlier } from "./settle.js";
 import { checkPlaces, markLate } from "./sinks.js";
+import { countOutcome } from "./streak.js";
 import type { RunHost, RunOptions, RunResult } from "./types.js";
 
 const BACKPRESSURE_POLL_MS = 20;
@@ -116,7 +117,10 @@ class Run {
     const { environment } = this.#host;
     await this.#createQueues();
     await closeInterrupted({ host: this.#host, lease: this.#lease, flow: this.#flow });
-    await environment.transaction(({ store }) => beginRun(store, this.#initialState()));
+    await environment.transaction(({ store }) => {
+      beginRun(store, this.#initialState());
+      this.#options.began?.(store);
+    });
     let failure: unknown;
     try {
       failure = await this.#work();
@@ -354,8 +358,8 @@ class Run {
         ? this.#abort.reason
         : failure;
     const status = cancelled ? "cancelled" : "failed";
-    const state = await this.#note(({ store }) =>
-      updateRun(store, this.#flow.name, this.#id, (current) => {
+    const state = await this.#note(({ store }) => {
+      const ended = updateRun(store, this.#flow.name, this.#id, (current) => {
         if (error === undefined) error = beyondAllowance(current, this.#flow.errors);
         return {
           ...current,
@@ -363,8 +367,10 @@ class Run {
           endedAt: new Date(clock.now()).toISOString(),
           error: error === undefined ? null : endError(error, clock.now()),
         };
-      }),
-    );
+      });
+      countOutcome(store, ended);
+      return ended;
+    });
     const settled = await settleRun(environment, state);
     assertBalanced(settled);
     const earlier = { runs: 0, records: 0 };

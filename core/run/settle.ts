@@ -14,6 +14,7 @@ import {
 import { withRetry } from "./retry.js";
 import { commit, type Session } from "./session.js";
 import { isSamePlace } from "./sinks.js";
+import { countOutcome } from "./streak.js";
 
 /*
  * The end of runs. A run is settled in a sink once none of its records is queued there and the sink was told so
@@ -27,7 +28,7 @@ export async function closeInterrupted(session: Pick<Session, "host" | "lease" |
   await commit(session, ({ store }) => {
     for (const run of unsettledRuns(store, flow.name)) {
       if (store.run(flow.name, run)?.status !== "running") continue;
-      updateRun(store, flow.name, run, (state) => ({
+      const closed = updateRun(store, flow.name, run, (state) => ({
         ...state,
         status: "failed",
         endedAt: at,
@@ -38,6 +39,8 @@ export async function closeInterrupted(session: Pick<Session, "host" | "lease" |
           fix: "Nothing is lost: the next run goes on from the last checkpoint.",
         },
       }));
+      // Counted: a flow that brings its process down each time must not do so for ever.
+      countOutcome(store, closed);
     }
   });
 }

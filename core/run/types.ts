@@ -1,9 +1,9 @@
-import type { Clock, Environment, Log, Random, RunState, Value } from "../contracts/index.js";
+import type { Clock, Environment, Log, Random, RunState, StoreTx, Value } from "../contracts/index.js";
 import type { Connectors, Project } from "../flow/types.js";
 import type { BudgetForecast } from "../http/index.js";
 import type { Grants } from "./grants.js";
 
-/** What a run needs of its host: the CLI, later the daemon. */
+/** What a run needs of its host: the CLI, the daemon. */
 export interface RunHost {
   readonly project: Project;
   readonly connectors: Connectors;
@@ -23,6 +23,8 @@ export interface RunOptions {
   /** Epoch ms: a backfill window; the checkpoint does not move. */
   readonly from?: number;
   readonly to?: number;
+  /** Called in the transaction that writes the run down: what asked for it is answered exactly once. */
+  readonly began?: (tx: StoreTx) => void;
   readonly signal: AbortSignal;
 }
 

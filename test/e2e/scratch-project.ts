@@ -103,6 +103,11 @@ export class ScratchProject {
     }
   }
 
+  /** Removes a file or folder of the project. */
+  clear(name: string): void {
+    rmSync(join(this.dir, name), { recursive: true, force: true });
+  }
+
   /** A flow of `stream` into `sinks`, each a YAML mapping; `more` holds whole top-level keys. */
   flow(name: string, stream: string, sinks: readonly string[], more = ""): void {
     this.write({

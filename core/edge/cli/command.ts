@@ -1,5 +1,6 @@
 import type { ZodType } from "zod";
 import { ConfigError } from "../../contracts/index.js";
+import type { LogLevel } from "../log.js";
 import type { Output } from "./output.js";
 import type { Shell } from "./shell.js";
 import type { Workspace } from "./workspace.js";
@@ -49,6 +50,8 @@ export interface Command {
   readonly options: readonly OptionSpec[];
   /** Whole command lines. */
   readonly examples: readonly string[];
+  /** What it logs without -v; default: warnings. */
+  readonly logLevel?: LogLevel;
   /** Resolves to the exit code. `raw`: arguments and options by name, as typed. */
   execute(raw: Readonly<Record<string, unknown>>, context: CommandContext): Promise<number>;
 }

@@ -1,6 +1,7 @@
 import type { Command } from "./command.js";
 import { check } from "./commands/check.js";
 import { connect } from "./commands/connect.js";
+import { daemon } from "./commands/daemon.js";
 import { deadLettersDrop } from "./commands/dead-letters-drop.js";
 import { deadLettersEdit } from "./commands/dead-letters-edit.js";
 import { deadLettersList } from "./commands/dead-letters-list.js";
@@ -30,6 +31,7 @@ export const COMMANDS: readonly Command[] = [
   plan,
   preview,
   run,
+  daemon,
   runs,
   status,
   queueList,
@@ -48,10 +50,4 @@ export const COMMANDS: readonly Command[] = [
 export const GROUPS: Readonly<Record<string, string>> = {
   queue: "look into the buffer between sources and sinks",
   "dead-letters": "records that were refused: look at them, correct them, send them again, drop them",
-};
-
-/** Commands that the documentation names and this version does not have. */
-export const LATER: Readonly<Record<string, string>> = {
-  daemon:
-    "`sluice daemon` is not part of this version; `sluice run <flow>` runs a flow now, and cron can call it",
 };

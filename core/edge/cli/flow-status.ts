@@ -1,7 +1,8 @@
 import type { Environment, Lease, RunState } from "../../contracts/index.js";
-import type { Project } from "../../flow/types.js";
+import type { Flow, Project } from "../../flow/types.js";
 import { isAlive } from "../../run/lease.js";
 import { deadLetterQueue, leaseName } from "../../run/names.js";
+import { type Streak, streakOf } from "../../run/streak.js";
 import { flowsWithDeadLetters } from "./dead-letter-choice.js";
 import { toJson } from "./json.js";
 import type { Output } from "./output.js";
@@ -28,6 +29,8 @@ export interface FlowStatus {
   } | null;
   /** The last run is parked: a limit of hours is used up, and a run before this time would end at once. */
   readonly parkedUntil: string | null;
+  /** Its schedule is switched off since so many runs have failed one after the other; null: it is not. */
+  readonly switchedOff: Streak | null;
   /** Time since the end of the newest window that was read to its end: how old the landed data may be. */
   readonly lagMs: number | null;
   readonly queues: readonly QueueStatus[];
@@ -61,6 +64,7 @@ export function flowStatus(
   environment: Environment | undefined,
   now: number,
   output: Pick<Output, "redacted">,
+  trigger?: Flow["trigger"],
 ): FlowStatus {
   if (environment === undefined) return { ...NOTHING, flow };
   const { store, queues } = environment;
@@ -93,6 +97,7 @@ export function flowStatus(
             complete: checkpoint.complete,
           },
     parkedUntil: lease === null ? parkedUntil(last, now) : null,
+    switchedOff: switchedOff(streakOf(store, flow), trigger),
     // The latest of them: a window that was read again on purpose may have ended long ago.
     lagMs: readTo.length === 0 ? null : Math.max(0, now - Math.max(...readTo)),
     queues: queues.listQueues(`${flow}--`).flatMap((queue) => {
@@ -113,6 +118,7 @@ const NOTHING: Omit<FlowStatus, "flow"> = {
   lastRun: null,
   checkpoint: null,
   parkedUntil: null,
+  switchedOff: null,
   lagMs: null,
   queues: [],
   deadLetters: 0,
@@ -134,6 +140,11 @@ function stateOf(last: RunState | undefined, lease: Lease | null): FlowStatus["s
 function parkedUntil(last: RunState | undefined, now: number): string | null {
   const retryAt = last?.error?.retryAt;
   return retryAt !== undefined && Date.parse(retryAt) > now ? retryAt : null;
+}
+
+function switchedOff(streak: Streak | undefined, trigger: Flow["trigger"] | undefined): Streak | null {
+  if (streak === undefined || trigger?.type !== "schedule") return null;
+  return streak.failures >= trigger.disableAfter ? streak : null;
 }
 
 function queueStatus(environment: Environment, queue: string, connection: string, now: number): QueueStatus {

@@ -23,6 +23,13 @@ export const perSecond = z
   .transform(Number)
   .optional();
 
+/** A port to listen on; 0 takes a free one. */
+export const port = z
+  .string()
+  .regex(/^\d{1,5}$/, "expected a port, 0 to 65535")
+  .transform(Number)
+  .refine((number) => number <= 65_535, "expected a port, 0 to 65535");
+
 export const optionalText = z.string().min(1, "expected a text that is not empty").optional();
 
 /** Names typed one after the other. */

@@ -2,10 +2,10 @@ import { Command as Commander, CommanderError } from "commander";
 import { ConfigError } from "../../contracts/index.js";
 import { formatProblem } from "../../flow/problem.js";
 import { exitCodeOf } from "../../run/exit.js";
-import { createLog } from "../log.js";
+import { createLog, type ProcessLog } from "../log.js";
 import { createRedactor } from "../redactor.js";
 import type { Command, CommandContext, Globals } from "./command.js";
-import { COMMANDS, GROUPS, LATER } from "./commands.js";
+import { COMMANDS, GROUPS } from "./commands.js";
 import { EXIT } from "./exit-code.js";
 import { failureOf, failureText } from "./failure.js";
 import { Output } from "./output.js";
@@ -43,7 +43,7 @@ export async function runProgram(argv: readonly string[], shell: Shell): Promise
 
   let code: number;
   try {
-    code = await interpret(argv, context);
+    code = await interpret(argv, context, log);
   } catch (error) {
     code = fail(error);
   }
@@ -85,8 +85,7 @@ function addGlobals(commander: Commander): void {
     .option("-v, --verbose", "say more on standard error (-vv: everything)", (_, sum) => sum + 1, 0);
 }
 
-async function interpret(argv: readonly string[], context: CommandContext): Promise<number> {
-  refuseLater(argv);
+async function interpret(argv: readonly string[], context: CommandContext, log: ProcessLog): Promise<number> {
   let chosen: { command: Command; raw: Record<string, unknown> } | undefined;
   const { program, finish } = buildProgram(context, (command, raw) => {
     chosen = { command, raw };
@@ -104,15 +103,9 @@ async function interpret(argv: readonly string[], context: CommandContext): Prom
     });
   }
   if (chosen === undefined) return EXIT.done;
+  const { logLevel } = chosen.command;
+  if (logLevel !== undefined && context.globals.verbosity === 0) log.setLevel(logLevel);
   return chosen.command.execute(chosen.raw, context);
-}
-
-/** Commands that users may look for and that a later version brings. */
-function refuseLater(argv: readonly string[]): void {
-  const words = argv.filter((word) => !word.startsWith("-")).join(" ");
-  for (const [name, sentence] of Object.entries(LATER)) {
-    if (words === name || words.startsWith(`${name} `)) throw new ConfigError("NOT_YET", sentence);
-  }
 }
 
 const START = `

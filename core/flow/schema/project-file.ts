@@ -76,7 +76,7 @@ const buffer = z
         .array(alarm, expecting("a list of alarms such as [{ queue: '*', oldest: 1h }]"))
         .default([])
         .describe(
-          "Thresholds on queues, looked at by `sluice status`, which exits with 4 while one is exceeded, and at the end of each run.",
+          "Thresholds on queues, looked at by `sluice status`, which exits with 4 while one is exceeded, at the end of each run, and by the daemon every 15 seconds.",
         ),
     },
     expecting("buffer settings such as { type: durable }"),
@@ -99,16 +99,23 @@ const store = z
 const server = z
   .strictObject(
     {
-      host: text(z.string()).prefault("127.0.0.1").describe("Address to listen on."),
-      port: integer({ min: 0, max: 65_535 }).prefault(8080).describe("Port to listen on."),
+      host: text(z.string())
+        .prefault("127.0.0.1")
+        .describe(
+          "Address to listen on; any other than one of this machine alone needs the access keys of the SQS endpoint.",
+        ),
+      port: integer({ min: 0, max: 65_535 }).prefault(8080).describe("Port of the HTTP API. Not in use yet."),
       apiKeys: z
         .array(secret(), expecting("a list of keys"))
         .optional()
-        .describe("Keys that callers of the HTTP API present."),
+        .describe("Keys that callers of the HTTP API present. Not in use yet."),
+      sqsPort: integer({ min: 0, max: 65_535 })
+        .prefault(9324)
+        .describe("Port of the daemon's SQS endpoint; 0 takes a free one. `--sqs-port` overrides it."),
     },
-    expecting("server settings such as { port: 8080 }"),
+    expecting("server settings such as { sqsPort: 9324 }"),
   )
-  .describe("The daemon's HTTP server.");
+  .describe("What the daemon listens on.");
 
 export const projectFile = z
   .strictObject(

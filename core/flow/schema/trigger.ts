@@ -30,8 +30,16 @@ const onDemand = z
 const schedule = z
   .strictObject({
     type: z.literal("schedule").describe("Runs by the clock."),
-    cron: cron.optional().describe("Minute, hour, day, month, weekday. Either this or every."),
-    every: duration({ min: "1s" }).optional().describe("Time between starts. Either this or cron."),
+    cron: cron
+      .optional()
+      .describe(
+        "Minute, hour, day, month, weekday; a day and a weekday must both hold; L is the last day, 1#2 the second Monday. Either this or every. When the clocks are set, a time that does not exist is made up for when they jump, one that comes twice counts once; an expression of every hour goes on through the repeated one.",
+      ),
+    every: duration({ min: "1s" })
+      .optional()
+      .describe(
+        "Time between starts, counted from the daemon's first look at the flow, which starts it at once; restarts do not shift it. Either this or cron.",
+      ),
     timezone: text(
       z
         .string("expected a time zone such as Europe/Berlin")
@@ -42,14 +50,20 @@ const schedule = z
     overlap: z
       .enum(["skip", "queue"])
       .default("skip")
-      .describe("What a start does while the last run is still going: leave it out, or run right after."),
+      .describe(
+        "What a start does while the last run is still going, in this or another process: leave it out, or run right after; one waits at most, with missed: all up to 100.",
+      ),
     missed: z
       .enum(["latest", "all", "skip"])
       .default("latest")
-      .describe("Starts missed while the daemon was down: run once, run each, or none."),
+      .describe(
+        "Starts missed while the daemon was down or the machine slept: run once, run each (the newest 100), or none. A run that was cancelled or killed is gone on with when the daemon begins, but for skip.",
+      ),
     disableAfter: count("expected a number of failures of at least 1", 1, 1_000_000)
       .default(10)
-      .describe("Consecutive failed runs after which the schedule is switched off."),
+      .describe(
+        "Consecutive failed runs, whoever started them, after which the schedule is switched off; a run that succeeds, such as one of `sluice run`, switches it on again. Parked runs do not count.",
+      ),
   })
   .superRefine((trigger, context) => {
     if ((trigger.cron === undefined) !== (trigger.every === undefined)) return;
@@ -65,13 +79,19 @@ const schedule = z
   .describe("Runs by the clock.");
 
 const event = z
-  .looseObject({ type: z.literal("event").describe("Runs when the source calls (webhooks, change events).") })
+  .looseObject({
+    type: z
+      .literal("event")
+      .describe("Runs when the source calls (webhooks, change events). The daemon does not serve these yet."),
+  })
   .describe("Runs when the source calls.");
 
 const after = z
   .strictObject({
     type: z.literal("after").describe("Runs after another flow."),
-    flow: flowName().describe("Name of the flow to wait for."),
+    flow: flowName().describe(
+      "Name of the flow to wait for: each success of a run of the daemon starts this one.",
+    ),
   })
   .describe("Runs after another flow succeeded.");
 

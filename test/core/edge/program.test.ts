@@ -83,12 +83,6 @@ describe("the command line", () => {
     }
   });
 
-  it.each([["daemon"]])("says that %s is not there yet", async (words) => {
-    const { code, stderr } = await runLine([...words.split(" "), "--port", "9324"], { cwd: "/" });
-    expect(code).toBe(2);
-    expect(stderr).toMatch(/^error\[NOT_YET\]: .*not part of this version.*\n$/);
-  });
-
   it("uses colours on a terminal only, and not with NO_COLOR", async () => {
     const cwd = folderWith({});
     const coloured = "\u001b[31m";

@@ -420,6 +420,7 @@ function states(environment: Environment, { connection, config }: GrantOwner) {
     connections: new Map([[connection, { name: connection, connector: "x", config, role: "source" }]]),
     flows: new Map(),
     problems: [],
+    server: { host: "127.0.0.1", sqsPort: 0 },
     buffer: {
       type: "durable",
       sync: "commit",

@@ -1,21 +1,10 @@
 import { resolve } from "node:path";
 import { z } from "zod";
 import { ConfigError, type Environment } from "../../../contracts/index.js";
-import type { AccessKey } from "../../../queue/wire/index.js";
+import { accessKeys, KEY_ID, SECRET } from "../../access-keys.js";
 import { type CommandContext, defineCommand } from "../command.js";
 import { EXIT } from "../exit-code.js";
-import { optionalText } from "../input.js";
-import type { Shell } from "../shell.js";
-
-const KEY_ID = "SLUICE_SQS_ACCESS_KEY_ID";
-const SECRET = "SLUICE_SQS_SECRET_ACCESS_KEY";
-
-const port = z
-  .string()
-  .regex(/^\d{1,5}$/, "expected a port, 0 to 65535")
-  .transform(Number)
-  .refine((number) => number <= 65_535, "expected a port, 0 to 65535")
-  .default(9324);
+import { optionalText, port } from "../input.js";
 
 const publicUrl = z
   .string()
@@ -56,7 +45,7 @@ export const queueServe = defineCommand({
     "AWS_ENDPOINT_URL_SQS=http://127.0.0.1:9324 aws sqs list-queues",
   ],
   input: z.object({
-    port,
+    port: port.default(9324),
     host: z.string().min(1, "expected an address").default("127.0.0.1"),
     dataDir: optionalText,
     publicUrl,
@@ -65,7 +54,7 @@ export const queueServe = defineCommand({
   }),
   async run({ port, host, dataDir, publicUrl, cooldowns, sync }, context) {
     const { shell, output, workspace } = context;
-    const keys = accessKeys(shell);
+    const keys = accessKeys(shell.env);
     const { startSqsEndpoint } = await import("../../../queue/wire/index.js");
     const { environment, folder } = await openQueues(dataDir, sync, context);
     try {
@@ -93,18 +82,6 @@ export const queueServe = defineCommand({
     return EXIT.done;
   },
 });
-
-function accessKeys({ env }: Shell): readonly AccessKey[] {
-  const accessKeyId = env[KEY_ID] ?? "";
-  const secretAccessKey = env[SECRET] ?? "";
-  if (accessKeyId === "" && secretAccessKey === "") return [];
-  if (accessKeyId === "" || secretAccessKey === "")
-    throw new ConfigError("SQS_KEY_INCOMPLETE", `${accessKeyId === "" ? KEY_ID : SECRET} is not set.`, {
-      place: "environment",
-      fix: `Set ${KEY_ID} and ${SECRET}, or neither.`,
-    });
-  return [{ accessKeyId, secretAccessKey }];
-}
 
 /** `folder` is undefined where the project keeps its buffer in memory. */
 async function openQueues(

@@ -43,6 +43,7 @@ function runsTable(found: readonly RunDocument[], now: number, title: (text: str
     [
       { title: "run", value: (state) => state.run },
       { title: "flow", value: (state) => state.flow },
+      { title: "trigger", value: (state) => state.trigger },
       { title: "status", value: (state) => state.status },
       { title: "started (UTC)", value: (state) => timeText(state.startedAt) },
       { title: "took", value: (state) => lasted(state, now), align: "right" },

@@ -27,7 +27,9 @@ export const status = defineCommand({
     const project = await workspace.projectToLookAt();
     const environment = await workspace.existingEnvironment("look");
     const now = shell.clock.now();
-    const flows = flowNames(project, environment).map((flow) => flowStatus(flow, environment, now, output));
+    const flows = flowNames(project, environment).map((flow) =>
+      flowStatus(flow, environment, now, output, project.flows.get(flow)?.trigger),
+    );
     const grants = grantReport(await workspace.grantStore(), project, output);
     const report = measureAlarms(environment, project, now);
     const budgets = connectionBudgets(project, await workspace.connectors(), environment?.store, now);
@@ -158,6 +160,12 @@ function remarksOn(flow: FlowStatus, now: number): string[] {
   if (error != null && flow.state !== "running") {
     remarks.push(
       `ended with ${error.code}: ${error.message}${error.fix === undefined ? "" : `\n  fix: ${error.fix}`}`,
+    );
+  }
+  if (flow.switchedOff !== null) {
+    const { failures, since } = flow.switchedOff;
+    remarks.push(
+      `is switched off: ${failures === 1 ? "1 run has failed" : `${countText(failures)} runs have failed one after the other`}, since ${timeText(since)} (UTC).\n  fix: When it is mended: sluice run ${flow.flow}`,
     );
   }
   if (flow.deadLetters > 0) remarks.push(`has refused records: sluice dead-letters list --flow ${flow.flow}`);

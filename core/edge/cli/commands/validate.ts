@@ -1,11 +1,10 @@
 import { z } from "zod";
-import { formatProblem } from "../../../flow/problem.js";
-import type { Problem, Project } from "../../../flow/types.js";
+import type { Project } from "../../../flow/types.js";
 import { defineCommand } from "../command.js";
 import { EXIT } from "../exit-code.js";
 import { names } from "../input.js";
 import { selectFlows } from "../project-problems.js";
-import { plural } from "../quantity.js";
+import { printValidation } from "../validation.js";
 
 export const validate = defineCommand({
   name: "validate",
@@ -22,15 +21,8 @@ export const validate = defineCommand({
     const project = await workspace.project();
     const { flows, problems } =
       wanted.length === 0 ? everything(project) : chosen(project, wanted, shell.cwd);
-    const valid = problems.length === 0;
-    output.result({ valid, flows: flows.map(({ name, file }) => ({ name, file })), problems }, () => {
-      const lines = problems.map(formatProblem);
-      return [
-        ...lines,
-        verdict(flows.length, problems, (text) => output.paint(valid ? "green" : "red", text)),
-      ].join("\n");
-    });
-    return valid ? EXIT.done : EXIT.configuration;
+    printValidation(flows, problems, output);
+    return problems.length === 0 ? EXIT.done : EXIT.configuration;
   },
 });
 
@@ -41,11 +33,4 @@ function everything(project: Project) {
 function chosen(project: Project, names: readonly string[], cwd: string) {
   const { flows, problems, otherProblems } = selectFlows(project, names, cwd);
   return { flows, problems: [...otherProblems, ...problems] };
-}
-
-function verdict(flows: number, problems: readonly Problem[], paint: (text: string) => string): string {
-  const good = `${plural(flows, "flow")} ${flows === 1 ? "is" : "are"} valid`;
-  if (problems.length === 0) return `${paint("ok")}: ${good}`;
-  const files = new Set(problems.map((problem) => problem.file)).size;
-  return `${paint(plural(problems.length, "problem"))} in ${plural(files, "file")}; ${good}`;
 }

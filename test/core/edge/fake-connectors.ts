@@ -1,5 +1,5 @@
 import { appendFileSync, existsSync, mkdirSync, rmSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { z } from "zod";
 import {
   AuthError,
@@ -157,13 +157,13 @@ function sinkConnector(landing: Landing): SinkConnector {
       targetSchema: z.strictObject({ path: z.string().describe("Folder below.") }),
       capabilities: { kind: "files", writeModes: ["append"], loadBytes: 1_000_000 },
     },
-    connect: (config) => {
+    connect: (config, { projectDir = "." }) => {
       const { dir } = z.object({ dir: z.string() }).parse(config);
       return {
         check: async () => ({ identity: dir, details: {}, warnings: [] }),
         open: (target) => {
           const { path } = z.object({ path: z.string() }).parse(target);
-          const folder = join(dir, path);
+          const folder = resolve(projectDir, dir, path);
           return {
             target: folder,
             mode: "append",

@@ -1,7 +1,7 @@
-// Compiles every TypeScript file into dist/, makes the command line executable, and links it where npx looks: npm links
-// the commands of dependencies, never those of the package itself.
+// Compiles every TypeScript file into dist/, makes the command line executable, and puts a command where npx looks: npm
+// links the commands of dependencies, never those of the package itself.
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -23,7 +23,17 @@ mkdirSync(bin, { recursive: true });
 if (process.platform === "win32") {
   writeFileSync(join(bin, "sluice.cmd"), `@node "${main}" %*\r\n`);
 } else {
-  const link = join(bin, "sluice");
-  rmSync(link, { force: true });
-  symlinkSync("../../dist/core/edge/cli/main.js", link);
+  const command = join(bin, "sluice");
+  rmSync(command, { force: true }); // a build of before may have left a link there: writing would go through it
+  // glibc gives each thread a heap of its own, and each keeps what it once needed: with one for all, memory does not grow
+  // with the length of a run (core/decisions.md). It reads this when a process starts, and only then.
+  writeFileSync(
+    command,
+    `#!/bin/sh
+: "\${MALLOC_ARENA_MAX:=1}"
+export MALLOC_ARENA_MAX
+exec node "$(dirname "$0")/../../dist/core/edge/cli/main.js" "$@"
+`,
+    { mode: 0o755 },
+  );
 }

@@ -89,8 +89,9 @@ async function flow(env: Record<string, string>, sink: BenchSink, count: number)
   const project = mkdtempSync(join(dir, `${sink}-`));
   writeBenchProject(project, sink);
   const measured = await measure(
-    process.execPath,
-    [join(root, "dist/core/edge/cli/main.js"), "run", sink, "--json"],
+    // As `npx sluice` starts it.
+    join(root, "node_modules/.bin/sluice"),
+    ["run", sink, "--json"],
     { cwd: project, env },
   );
   const moved = movedBy(measured.stdout, sink === "refused" ? "queued" : "loaded");

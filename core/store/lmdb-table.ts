@@ -9,6 +9,21 @@ export interface Codec<V> {
   decode(bytes: Buffer): V;
 }
 
+/** Of one table, whoever has opened it. */
+export interface TableParts {
+  readonly name: string;
+  readonly database: Database<Buffer, Key>;
+  readonly draft: DraftTable;
+}
+
+/** Writes what is drafted into the LMDB transaction that is open. */
+export function writeDraft({ database, draft }: TableParts): void {
+  for (const { key, sealed } of draft.all()) {
+    if (sealed) database.putSync(key, sealed);
+    else database.removeSync(key);
+  }
+}
+
 /**
  * One table: what LMDB holds, under what the works of the present commit have drafted. Values are kept sealed
  * (sealed-value.ts).
@@ -20,13 +35,7 @@ export class LmdbTable<V> implements Table<V> {
   readonly #draft: DraftTable;
   readonly #beforeChange: () => void;
 
-  constructor(
-    name: string,
-    database: Database<Buffer, Key>,
-    codec: Codec<V>,
-    draft: DraftTable,
-    beforeChange: () => void,
-  ) {
+  constructor({ name, database, draft }: TableParts, codec: Codec<V>, beforeChange: () => void) {
     this.#name = name;
     this.#database = database;
     this.#codec = codec;
@@ -73,14 +82,6 @@ export class LmdbTable<V> implements Table<V> {
       entries.push({ key: own, value: this.#codec.decode(unsealed(this.#name, own, value)) });
     }
     return entries;
-  }
-
-  /** Writes what is drafted into the LMDB transaction that is open. */
-  write(): void {
-    for (const { key, sealed } of this.#draft.all()) {
-      if (sealed) this.#database.putSync(key, sealed);
-      else this.#database.removeSync(key);
-    }
   }
 
   #draftedValue({ sealed }: Drafted): V | undefined {

@@ -3,7 +3,7 @@ import type { Database, Key, RootDatabase } from "lmdb";
 import { ConfigError, InvariantError } from "../contracts/index.js";
 import type { Table, Tables } from "../queue/index.js";
 import { Draft } from "./draft.js";
-import { type Codec, LmdbTable } from "./lmdb-table.js";
+import { type Codec, LmdbTable, type TableParts, writeDraft } from "./lmdb-table.js";
 import { classed, commitError } from "./storage-error.js";
 
 interface Work {
@@ -33,7 +33,8 @@ export class LmdbTables implements Tables {
   readonly #file: number;
   readonly #onClose: () => void;
   readonly #draft = new Draft();
-  readonly #written: LmdbTable<unknown>[] = [];
+  /** By name. */
+  readonly #parts = new Map<string, TableParts>();
   #waiting: Work[] | undefined;
   #writing = false;
   #closed = false;
@@ -107,11 +108,11 @@ export class LmdbTables implements Tables {
     this.#onClose();
   }
 
+  /** Everybody who opens a table of this name shares its draft: the works of one commit see each other's changes. */
   #table<V>(name: string, codec: Codec<V>): Table<V> {
-    const beforeChange = () => this.#throwUnlessWriting();
-    const table = new LmdbTable<V>(name, this.#open(name), codec, this.#draft.table(), beforeChange);
-    this.#written.push(table);
-    return table;
+    const shared = this.#parts.get(name) ?? { name, database: this.#open(name), draft: this.#draft.table() };
+    this.#parts.set(name, shared);
+    return new LmdbTable<V>(shared, codec, () => this.#throwUnlessWriting());
   }
 
   #open(name: string): Database<Buffer, Key> {
@@ -187,7 +188,7 @@ export class LmdbTables implements Tables {
   }
 
   #write(): void {
-    for (const table of this.#written) table.write();
+    for (const parts of this.#parts.values()) writeDraft(parts);
     this.#draft.clear();
   }
 

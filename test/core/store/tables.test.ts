@@ -142,6 +142,22 @@ describe.each([
     await fc.assert(agreement(make), { numRuns });
   });
 
+  it("show the works of a commit each other's changes, whoever opened the table", async () => {
+    const { tables, remove } = make();
+    const [one, other] = [tables.json<number>("t"), tables.json<number>("t")];
+    await Promise.all([
+      tables.transaction(() => one.put(keyOf(1), 1)),
+      tables.transaction(() => {
+        expect(other.get(keyOf(1))).toBe(1);
+        other.put(keyOf(1), 2);
+      }),
+      tables.transaction(() => expect(one.get(keyOf(1))).toBe(2)),
+    ]);
+    expect(tables.read(() => one.get(keyOf(1)))).toBe(2);
+    await tables.close();
+    remove();
+  });
+
   it("refuse changes outside a transaction", async () => {
     const { tables, remove } = make();
     const table = tables.json<number>("t");

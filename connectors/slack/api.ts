@@ -70,16 +70,12 @@ export class SlackApi {
 
   /** One call. Throws what errors.ts makes of a refusal. */
   async call(method: string, args: Arguments, signal: AbortSignal): Promise<SlackAnswer> {
-    await this.quota.turn(method, signal);
     const query: Record<string, string> = {};
     for (const [name, value] of Object.entries(args)) if (value !== undefined) query[name] = value;
-    const answer = await this.#client(method).request({
-      method: "GET",
-      url: `${this.#baseUrl}/${method}`,
-      query,
-      signal,
-    });
-    this.quota.answered(method);
+    const url = `${this.#baseUrl}/${method}`;
+    const answer = await this.quota.inTurn(method, signal, () =>
+      this.#client(method).request({ method: "GET", url, query, signal }),
+    );
     const place = `slack ${method}`;
     const body = answer.json();
     if (typeof body !== "object" || body === null) throw unexpected(place, "is no object");

@@ -6,11 +6,11 @@ import {
   throwIfCancelled,
   type Value,
 } from "../../core/contracts/index.js";
-import { ahead } from "./ahead.js";
 import { listOf, objectOf, type SlackApi } from "./api.js";
 import { Batch } from "./batch.js";
 import { emptyWindow } from "./book.js";
 import { channelArguments, LIST_PAGE, listPages } from "./channels.js";
+import { inOrder } from "./concurrently.js";
 import type { SlackConfig, SlackOptions } from "./config.js";
 import { micros, parseListCursor, readLedger, tsOrNull } from "./cursor.js";
 import { unexpected } from "./errors.js";
@@ -57,7 +57,7 @@ export async function* readList(
   if (!state.isNothing) {
     const abort = new AbortController();
     const signal = AbortSignal.any([request.signal, abort.signal]);
-    for await (const page of ahead(pagesOf(read, stream, options, signal), abort)) {
+    for await (const page of inOrder([pagesOf(read, stream, options, signal)], 1, abort)) {
       throwIfCancelled(request.signal);
       batch.count(page.bytes);
       for (const item of page.items) take(stream, state, batch, page, item);

@@ -5,16 +5,18 @@ import {
   TransientError,
   throwIfCancelled,
 } from "../../core/contracts/index.js";
-import { ahead } from "./ahead.js";
 import type { SlackApi } from "./api.js";
 import { Batch } from "./batch.js";
 import { type Channel, chooseChannels } from "./channels.js";
+import { inOrder } from "./concurrently.js";
 import type { SlackOptions } from "./config.js";
 import { type MemberCursor, parseMemberCursor, readLedger } from "./cursor.js";
 import { INVALID_CURSOR, isOfOneChannel, repeatedPage, unexpected } from "./errors.js";
 import { decodeIds, encodeIds, isId, type Ledger } from "./ledger.js";
 import type { ReadContext } from "./lists.js";
 
+/** Channels whose first pages are asked for at a time: most have one page. */
+const CHANNELS_AT_ONCE = 4;
 /** Chains lost in one channel before it is given up. */
 const MOST_RESTARTS = 5;
 
@@ -56,7 +58,8 @@ export async function* readMembers(
   const abort = new AbortController();
   const signal = AbortSignal.any([request.signal, abort.signal]);
   let current: { readonly id: string; readonly seen: Ledger } | undefined;
-  for await (const { channel, ids, last, bytes } of ahead(scan(read, channels, options, signal), abort)) {
+  const scans = eachOf(channels, (channel) => scan(read, channel, options, signal));
+  for await (const { channel, ids, last, bytes } of inOrder(scans, CHANNELS_AT_ONCE, abort)) {
     throwIfCancelled(request.signal);
     if (current?.id !== channel.id) {
       const before = cursor?.open?.channel === channel.id ? cursor.open.fresh : "";
@@ -88,23 +91,27 @@ function memberRecord({ id, name }: Channel, user: string): SourceRecord {
   return { channel_id: id, user_id: user, channel_name: name };
 }
 
+/** Begun one by one, as they are taken. */
+function* eachOf<A, B>(items: readonly A[], begin: (item: A) => B): Generator<B> {
+  for (const item of items) yield begin(item);
+}
+
 async function* scan(
   { api, context }: ReadContext,
-  channels: readonly Channel[],
+  channel: Channel,
   options: SlackOptions,
   signal: AbortSignal,
 ): AsyncGenerator<Sight> {
-  for (const channel of channels) {
-    try {
-      for await (const page of memberPages(api, channel.id, options.pageSize, signal))
-        yield { channel, ...page };
-    } catch (error) {
-      if (!isOfOneChannel(error)) throw error;
-      context.log.warn(`channel ${channel.name ?? channel.id} is left out: ${error.message}`, {
-        channel: channel.id,
-        code: error.code,
-      });
+  try {
+    for await (const page of memberPages(api, channel.id, options.pageSize, signal)) {
+      yield { channel, ...page };
     }
+  } catch (error) {
+    if (!isOfOneChannel(error)) throw error;
+    context.log.warn(`channel ${channel.name ?? channel.id} is left out: ${error.message}`, {
+      channel: channel.id,
+      code: error.code,
+    });
   }
 }
 

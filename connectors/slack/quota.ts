@@ -30,6 +30,8 @@ export class Quota {
   readonly #log: Log;
   readonly #closedUntil = new Map<string, number>();
   readonly #calledAt = new Map<string, number>();
+  /** The last call in line, by method; only the small quota makes them stand in line. */
+  readonly #lines = new Map<string, Promise<unknown>>();
   #small = false;
   #warned = false;
   #shortPages = 0;
@@ -61,8 +63,26 @@ export class Quota {
     return wanted;
   }
 
-  /** Resolves when a call of this method may be sent. */
-  async turn(method: string, signal: AbortSignal): Promise<void> {
+  /** Sends a call of this method when it may be sent; under the small quota behind those that were waiting before. */
+  inTurn<T>(method: string, signal: AbortSignal, send: () => Promise<T>): Promise<T> {
+    const call = async () => {
+      await this.#turn(method, signal);
+      const answer = await send();
+      // Not when it was sent: it may have waited for its turn in between.
+      this.#calledAt.set(method, this.#clock.now());
+      return answer;
+    };
+    if (!this.#small || !RATIONED.has(method)) return call();
+    const line = this.#lines.get(method) ?? Promise.resolve();
+    const answer = line.then(call);
+    this.#lines.set(
+      method,
+      answer.catch(() => undefined),
+    );
+    return answer;
+  }
+
+  async #turn(method: string, signal: AbortSignal): Promise<void> {
     for (;;) {
       const now = this.#clock.now();
       const distance = this.#small && RATIONED.has(method) ? SMALL_DISTANCE_MS : 0;
@@ -73,11 +93,6 @@ export class Quota {
       this.#context.onWait?.({ reason: `${this.#context.connection}: rate limit of ${method}`, ms });
       await this.#clock.sleep(ms, signal);
     }
-  }
-
-  /** A call was answered: not when it was sent, since it may have waited for its turn in between. */
-  answered(method: string): void {
-    this.#calledAt.set(method, this.#clock.now());
   }
 
   /** A call of this method was refused for so long. */

@@ -5,10 +5,10 @@ import {
   type SluiceError,
   throwIfCancelled,
 } from "../../core/contracts/index.js";
-import { ahead } from "./ahead.js";
 import type { Batch } from "./batch.js";
 import type { Book, Window } from "./book.js";
 import type { Channel } from "./channels.js";
+import { asTheyCome } from "./concurrently.js";
 import type { Range, Step } from "./descent.js";
 import { isOfOneChannel } from "./errors.js";
 
@@ -22,7 +22,10 @@ export interface WindowWork {
   save(): void;
 }
 
-/** A read of windows, channel by channel. */
+/** Channels that are read at the same time. Their calls share one limit: more would wait for it, each with a page in memory. */
+const CHANNELS_AT_ONCE = 4;
+
+/** A read of windows, several channels at a time. */
 export interface WindowRead {
   readonly book: Book;
   readonly batch: Batch;
@@ -47,6 +50,7 @@ interface Sight {
  */
 export async function* readWindows(read: WindowRead): AsyncGenerator<Page> {
   const { book, batch, signal } = read;
+  const underWay = new UnderWay(read.work);
   const refused = new Map<string, SluiceError>();
   const reached = new Set<string>();
   for (const end of book.ends) {
@@ -58,30 +62,28 @@ export async function* readWindows(read: WindowRead): AsyncGenerator<Page> {
       const channels = read.channels.filter(
         ({ id }) => !refused.has(id) && (which === "all" || book.isOpen(id)),
       );
-      let current: { readonly window: Window; readonly work: WindowWork } | undefined;
-      for await (const sight of ahead(scan(read, channels, inner), abort)) {
+      for await (const sight of asTheyCome(scans(read, channels, inner), abort)) {
         throwIfCancelled(signal);
         const { channel, window, step } = sight;
         if (refused.has(channel.id)) continue;
         if (step === undefined) {
-          // What of its window was handed out is not handed out again when the channel is back.
-          if (current?.window === window) current.work.save();
+          underWay.leave(channel);
           refuse(read, refused, channel, sight.error);
           continue;
         }
         reached.add(channel.id);
-        if (current?.window !== window) current = { window, work: read.work(channel, window, inner) };
         batch.count(step.bytes);
         if (step.truncated && step.last) reportHidden(read, channel);
         try {
-          for await (const _ of current.work.take(step)) {
+          for await (const _ of underWay.of(channel, window, inner).take(step)) {
             if (!batch.isDue) continue;
-            current.work.save();
+            underWay.save();
             yield batch.take(book.cursor(false), book.window);
           }
+          if (step.last) underWay.leave(channel);
         } catch (error) {
           if (!isOfOneChannel(error)) throw error;
-          current.work.save();
+          underWay.leave(channel);
           refuse(read, refused, channel, error);
         }
       }
@@ -92,13 +94,55 @@ export async function* readWindows(read: WindowRead): AsyncGenerator<Page> {
   yield batch.take(book.cursor(true), book.window);
 }
 
-/** The pages of all channels one behind the other, so that the next channel's first page is fetched ahead as well. */
-async function* scan(
+/** The windows that are being read. */
+class UnderWay {
+  readonly #begin: WindowRead["work"];
+  readonly #works = new Map<string, WindowWork>();
+
+  constructor(begin: WindowRead["work"]) {
+    this.#begin = begin;
+  }
+
+  of(channel: Channel, window: Window, signal: AbortSignal): WindowWork {
+    let work = this.#works.get(channel.id);
+    if (work === undefined) {
+      work = this.#begin(channel, window, signal);
+      this.#works.set(channel.id, work);
+    }
+    return work;
+  }
+
+  /** Writes the places of all of them into the book: a batch holds records of several. */
+  save(): void {
+    for (const work of this.#works.values()) work.save();
+  }
+
+  /** A channel is done or refused: what of its window was handed out is not handed out again when it is back. */
+  leave({ id }: Channel): void {
+    this.#works.get(id)?.save();
+    this.#works.delete(id);
+  }
+}
+
+/** Readers that share the channels: whoever is through with one takes the next, and fetches its first page ahead as well. */
+function scans(
   read: WindowRead,
   channels: readonly Channel[],
   signal: AbortSignal,
+): readonly AsyncGenerator<Sight>[] {
+  const waiting = channels.values();
+  return Array.from({ length: Math.min(CHANNELS_AT_ONCE, channels.length) }, () =>
+    scan(read, waiting, signal),
+  );
+}
+
+async function* scan(
+  read: WindowRead,
+  channels: Iterator<Channel>,
+  signal: AbortSignal,
 ): AsyncGenerator<Sight> {
-  for (const channel of channels) {
+  for (let next = channels.next(); !next.done; next = channels.next()) {
+    const channel = next.value;
     const window = read.book.windowOf(channel);
     if (window === undefined) continue;
     try {

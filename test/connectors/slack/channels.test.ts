@@ -24,7 +24,8 @@ describe("a channel", () => {
         rules: [{ path: "conversations.history", channel: "C2", fault: { kind: "refuse", error } }],
       });
       const second = await read("messages", {}, { cursor: lastCursor(first) });
-      expect(recordsOf(second).map((record) => record.channel_id)).toEqual(["C1", "C3"]);
+      expect(new Set(recordsOf(second).map((record) => record.channel_id))).toEqual(new Set(["C1", "C3"]));
+      expect(recordsOf(second)).toHaveLength(2);
       expect(
         log.lines.filter(
           (line) => line.startsWith("warn") && line.includes("c2 is left out") && line.includes(error),
@@ -121,7 +122,9 @@ describe("a channel", () => {
       for (const id of workspace.channels.keys()) workspace.insert(id, { ts: ago(DAY), text: "x" });
     }, THREE);
     const channelsOf = async (options: object) =>
-      recordsOf(await read("messages", options)).map((record) => record.channel_id);
+      recordsOf(await read("messages", options))
+        .map((record) => record.channel_id)
+        .sort();
     expect(await channelsOf({})).toEqual(["C1", "C2", "C3", "C9", "G1"]);
     expect(await channelsOf({ channels: ["#c2", "proj-*", "C3"] })).toEqual(["C2", "C3", "C9"]);
     expect(await channelsOf({ exclude: ["c*", "secret"] })).toEqual(["C9"]);

@@ -132,6 +132,10 @@ describe("a kill after any page", () => {
     }
     expect(lines).toHaveLength(75);
     expect(states.length).toBeGreaterThan(8);
+    // Channels are read at the same time: a kill finds several windows open.
+    const openWindows = ({ cursor }: { readonly cursor: unknown }) =>
+      JSON.stringify(cursor).split('"open":').length - 1;
+    expect(Math.max(...states.map(openWindows))).toBeGreaterThan(1);
     // While we were dead something was said, changed and deleted.
     clock.set(NOON + 5 * MINUTE);
     workspace.edit("C1", ago(2 * 6 * 3_600_000, 2), "edited");

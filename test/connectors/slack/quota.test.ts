@@ -35,6 +35,24 @@ describe("the small quota of unlisted apps", () => {
     expect(fake.requests.recent.at(-1)).toContain("limit=15");
   });
 
+  it("makes several channels stand in one line", async () => {
+    const channels = ["C1", "C2", "C3", "C4", "C5"];
+    const { read, clock, fake } = await workspaceOf(
+      (workspace) => {
+        for (const id of channels) {
+          for (let n = 1; n <= 40; n++) workspace.insert(id, { ts: ago(n * HOUR), text: `m${n}` });
+        }
+      },
+      { rateLimits: "unlisted", channels },
+    );
+    const records = recordsOf(await read("messages"));
+    expect(new Set(records.map((record) => `${record.channel_id} ${record.ts}`)).size).toBe(200);
+    expect(records).toHaveLength(200);
+    // Those that were sent together before it was known.
+    expect(fake.requests.byStatus["429"] ?? 0).toBeLessThanOrEqual(6);
+    expect(clock.now() - NOON).toBeLessThan(17 * MINUTE);
+  });
+
   it("is told by check and plan", async () => {
     const { source, fake } = await workspaceOf(
       (workspace) => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ahead } from "../../../connectors/slack/ahead.js";
+import { asTheyCome, inOrder } from "../../../connectors/slack/concurrently.js";
 import { optionsSchema } from "../../../connectors/slack/config.js";
 import { decodeIds, decodeTimes, encodeIds, encodeTimes } from "../../../connectors/slack/ledger.js";
 import { isoOf, microsOf, microsOfNumber, tsOf } from "../../../connectors/slack/moment.js";
@@ -246,40 +246,91 @@ describe("ledgers", () => {
   });
 });
 
-describe("ahead", () => {
-  it("keeps one element under way, and ends its source when it is left", async () => {
-    const made: number[] = [];
-    let ended = false;
-    async function* source() {
+describe.each([
+  ["asTheyCome", asTheyCome],
+  ["inOrder", (sources: AsyncGenerator<string>[], abort: AbortController) => inOrder(sources, 2, abort)],
+] as const)("%s", (_, read) => {
+  it("keeps one element of each source under way, and ends them when it is left", async () => {
+    const made: Record<string, number> = { a: 0, b: 0 };
+    const ended: string[] = [];
+    async function* source(name: "a" | "b") {
       try {
         for (let n = 0; n < 10; n++) {
-          made.push(n);
-          yield n;
+          made[name] = n;
+          yield `${name}${n}`;
         }
       } finally {
-        ended = true;
+        ended.push(name);
       }
     }
     const abort = new AbortController();
-    for await (const n of ahead(source(), abort)) {
+    const taken: Record<string, number> = { a: -1, b: -1 };
+    for await (const text of read([source("a"), source("b")], abort)) {
       await new Promise((resolve) => setImmediate(resolve));
-      expect(made.at(-1)).toBe(n + 1);
-      if (n === 4) break;
+      const [name = ""] = text;
+      taken[name] = Number(text.slice(1));
+      for (const one of ["a", "b"]) expect(made[one]).toBe((taken[one] ?? 0) + 1);
+      if (text === "a4") break;
     }
-    expect([ended, abort.signal.aborted]).toEqual([true, true]);
+    expect([ended.sort(), abort.signal.aborted]).toEqual([["a", "b"], true]);
   });
 
   it("hands a failure to whoever comes for it, behind what came before", async () => {
     async function* source() {
-      yield 1;
+      yield "1";
       throw new Error("then this");
     }
-    const seen: number[] = [];
+    const seen: string[] = [];
     const reading = (async () => {
-      for await (const n of ahead(source(), new AbortController())) seen.push(n);
+      for await (const text of read([source()], new AbortController())) seen.push(text);
     })();
     await expect(reading).rejects.toThrow("then this");
-    expect(seen).toEqual([1]);
+    expect(seen).toEqual(["1"]);
+  });
+});
+
+describe("sources that are read at the same time", () => {
+  /** Hands its elements on when it is told to. */
+  function gated(name: string, count: number) {
+    let open = () => {};
+    const gate = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    async function* source() {
+      await gate;
+      for (let n = 0; n < count; n++) yield `${name}${n}`;
+    }
+    return { source: source(), open };
+  }
+
+  it("are not kept waiting by a slow one, where the order is free", async () => {
+    const slow = gated("slow", 1);
+    const fast = gated("fast", 3);
+    fast.open();
+    const seen: string[] = [];
+    for await (const text of asTheyCome([slow.source, fast.source], new AbortController())) {
+      seen.push(text);
+      if (text === "fast2") slow.open();
+    }
+    expect(seen).toEqual(["fast0", "fast1", "fast2", "slow0"]);
+  });
+
+  it("come one after the other, where it is not", async () => {
+    const begun: string[] = [];
+    function* sources() {
+      for (const name of ["a", "b", "c"]) {
+        begun.push(name);
+        const one = gated(name, 2);
+        one.open();
+        yield one.source;
+      }
+    }
+    const seen: string[] = [];
+    for await (const text of inOrder(sources(), 2, new AbortController())) {
+      if (seen.length === 0) expect(begun).toEqual(["a", "b"]);
+      seen.push(text);
+    }
+    expect(seen).toEqual(["a0", "a1", "b0", "b1", "c0", "c1"]);
   });
 });
 

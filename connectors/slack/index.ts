@@ -8,8 +8,8 @@
  *
  * Messages page from the newest to the oldest, have no time of change, vanish when they are deleted, and late replies never
  * show in the history again. So every read freezes one end; every channel has its bookmark, which moves when a whole window
- * was read and not before, and several channels are read at the same time (windows.ts); and each window begins `rescan` behind the bookmark, where it is compared with a ledger of what was
- * handed out (cursor.ts, reconcile.ts, replies.ts). That finds edits, reactions, deletes and late replies of that stretch, as
+ * was read and not before, and several channels are read at the same time (windows.ts); and each window begins `rescan` behind
+ * the bookmark, where it is compared with a ledger of what was handed out (cursor.ts, reconcile.ts, replies.ts). That finds edits, reactions, deletes and late replies of that stretch, as
  * later versions with a later `changed_at`, deletes with `deleted: true`. Not found: changes to what is older than `rescan`; edits
  * of replies, which the parent does not tell of, unless `replies: all`. `--from` and `--to` bound `ts`, not `changed_at`.
  *

@@ -96,7 +96,7 @@ export interface StagedBody {
 }
 
 export interface SendEntry {
-  /** UTF-8 text; at least one byte. */
+  /** UTF-8 text; at least one byte. A Buffer is the queue's from then on. */
   readonly body: string | Buffer | StagedBody;
   /** 0-900000; default the queue's DelaySeconds. */
   readonly delayMs?: number;
@@ -142,7 +142,7 @@ export interface Message {
   readonly deadLetterSource?: string;
   /**
    * The same bytes as sent. A short body came with the message; a longer one is read from the store when it is asked
-   * for (a claim check is followed), and RecordError MESSAGE_GONE says that the message is gone by then.
+   * for (a claim check is followed), and RecordError MESSAGE_GONE says that the message is gone by then. Not to be changed.
    */
   body(): Buffer;
 }

@@ -107,7 +107,6 @@ function storedAttributes(attributes: MessageAttributes): NonNullable<StoredCont
     Object.entries(attributes).map(([name, attribute]) => {
       if (typeof attribute === "string") return [name, attribute];
       const { dataType, value } = attribute;
-      if (dataType === "String" && typeof value === "string") return [name, value];
       return [
         name,
         typeof value === "string"

@@ -2,7 +2,8 @@ import type { Catalog } from "./catalog.js";
 import type { Content } from "./content.js";
 import type { Effects } from "./effects.js";
 import { bodyKey } from "./keys.js";
-import { type Found, type Lane, laneOf } from "./lane.js";
+import type { Found, Lane } from "./lane.js";
+import { laneOf } from "./lanes.js";
 import { idOf } from "./message.js";
 import type { QueueHost, QueueRow } from "./rows.js";
 
@@ -71,7 +72,7 @@ export class DeadLettering {
     const row = this.#catalog.find(name);
     if (!row) return undefined;
     this.#effects.woken.add(name);
-    this.#target = { row, lane: laneOf(this.#host.tables, row) };
+    this.#target = { row, lane: laneOf(this.#host, row) };
     return this.#target;
   }
 

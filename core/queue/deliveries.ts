@@ -3,8 +3,9 @@ import type { Bodies } from "./bodies.js";
 import type { Catalog } from "./catalog.js";
 import { DeadLettering } from "./dead-lettering.js";
 import type { Effects } from "./effects.js";
-import { type Place, placeAfter, placeBehind } from "./keys.js";
-import { type Found, type Lane, laneOf } from "./lane.js";
+import { isBefore, type Place } from "./keys.js";
+import type { Found, Lane } from "./lane.js";
+import { laneOf } from "./lanes.js";
 import type { Shapes } from "./message.js";
 import { parseMessageId } from "./message-id.js";
 import type { Pack, Slot } from "./pack.js";
@@ -86,7 +87,7 @@ export class Deliveries {
   ): Received {
     const row = this.#catalog.row(queue);
     const now = this.#host.now();
-    const lane = laneOf(this.#host.tables, row);
+    const lane = laneOf(this.#host, row);
     const expired = settle(lane, row, now, this.#bodies, effects);
     const room = this.mostInFlight - lane.totals.inFlight;
     const timeoutMs = visibilityTimeoutMs ?? row.attributes.VisibilityTimeout * 1000;
@@ -125,7 +126,7 @@ export class Deliveries {
   delete(queue: string, receiptHandles: readonly string[], effects: Effects): BatchOutcome[] {
     const row = this.#catalog.row(queue);
     const now = this.#host.now();
-    const lane = laneOf(this.#host.tables, row);
+    const lane = laneOf(this.#host, row);
     const outcomes = receiptHandles.map((receiptHandle): BatchOutcome => {
       const receipt = parseReceipt(receiptHandle);
       if (receipt?.queueId !== row.id)
@@ -144,7 +145,7 @@ export class Deliveries {
 
   deleteById(queue: string, ids: readonly string[], effects: Effects): number {
     const row = this.#catalog.row(queue);
-    const lane = laneOf(this.#host.tables, row);
+    const lane = laneOf(this.#host, row);
     let removed = 0;
     for (const id of ids) {
       const found = this.find(lane, row, id);
@@ -164,7 +165,7 @@ export class Deliveries {
   ): BatchOutcome[] {
     const row = this.#catalog.row(queue);
     const now = this.#host.now();
-    const lane = laneOf(this.#host.tables, row);
+    const lane = laneOf(this.#host, row);
     const outcomes = changes.map(({ receiptHandle, visibilityTimeoutMs }): BatchOutcome => {
       const error = changeOne(row, lane, now, receiptHandle, visibilityTimeoutMs);
       return error === undefined ? { receiptHandle } : { receiptHandle, error };
@@ -178,7 +179,7 @@ export class Deliveries {
   claim(queue: string, ids: readonly string[], visibilityTimeoutMs: number, effects: Effects): Message[] {
     const row = this.#catalog.row(queue);
     const now = this.#host.now();
-    const lane = laneOf(this.#host.tables, row);
+    const lane = laneOf(this.#host, row);
     const messages: Message[] = [];
     for (const id of ids) {
       const found = this.find(lane, row, id);
@@ -201,7 +202,7 @@ export class Deliveries {
   /** Standard queues with groups: the oldest message of a tenant that is not noisy, and only then any. */
   #takeFairly(receive: Receive): void {
     const { lane, expired, now } = receive;
-    const start = placeAfter(lane.id, expired);
+    const start = sentAfter(expired);
     while (receive.wanted > 0 && mayMove(receive)) {
       const heads = lane.tenants.heads(MORE_THAN_NOISY);
       const quiet = heads.find(
@@ -225,11 +226,14 @@ export class Deliveries {
   #takeOldest(receive: Receive): void {
     const { lane } = receive;
     // Mostly one pack is enough: the first look is short.
-    const start = placeAfter(lane.id, receive.expired);
-    for (let from = start, limit = 2; receive.wanted > 0 && mayMove(receive); limit = PIECE) {
+    for (
+      let from = sentAfter(receive.expired), limit = 2;
+      receive.wanted > 0 && mayMove(receive);
+      limit = PIECE
+    ) {
       const piece = lane.ready(from, limit);
       for (const pack of piece) {
-        from = placeBehind(lane.id, pack.place);
+        from = { order: pack.place.order, sequence: pack.place.sequence + 1 };
         if (receive.wanted <= 0) return;
         this.#takePack(receive, pack);
       }
@@ -322,6 +326,11 @@ function mayMove({ deadLetters, cleared }: Receive): boolean {
   return deadLetters.moves + cleared < MOST_MOVES;
 }
 
+/** The first place of a message that was sent later. */
+function sentAfter(time: number): Place {
+  return { order: time + 1, sequence: 0 };
+}
+
 function hidden(now: number, timeoutMs: number): Pick<Slot, "state" | "visibleAt"> {
   return { state: timeoutMs > 0 ? "inFlight" : "ready", visibleAt: now + timeoutMs };
 }
@@ -331,10 +340,6 @@ function given(messages: readonly Message[]) {
     const { order = 0, sequence = 0 } = parseReceipt(receiptHandle) ?? {};
     return { order, sequence, receiveCount };
   });
-}
-
-function isBefore(place: Place, other: Place): boolean {
-  return place.order < other.order || (place.order === other.order && place.sequence < other.sequence);
 }
 
 function isExpired(row: QueueRow, { pack }: Found, now: number): boolean {

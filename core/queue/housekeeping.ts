@@ -1,7 +1,8 @@
 import type { Bodies } from "./bodies.js";
 import type { Catalog } from "./catalog.js";
 import type { Effects } from "./effects.js";
-import { Lane, laneOf } from "./lane.js";
+import { Lane } from "./lane.js";
+import { laneOf } from "./lanes.js";
 import type { QueueHost } from "./rows.js";
 import { emptyLane, settle } from "./settle.js";
 
@@ -101,7 +102,7 @@ export class Housekeeping {
     const overdue = () => {
       const row = this.#catalog.find(name);
       if (!row) return undefined;
-      const lane = laneOf(this.#host.tables, row);
+      const lane = laneOf(this.#host, row);
       return lane.isOverdue(this.#host.now(), row.attributes.MessageRetentionPeriod * 1000)
         ? { row, lane }
         : undefined;

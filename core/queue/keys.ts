@@ -33,6 +33,11 @@ export interface Place {
   readonly sequence: number;
 }
 
+/** Sent earlier, or at the same time and before. */
+export function isBefore(place: Place, other: Place): boolean {
+  return place.order < other.order || (place.order === other.order && place.sequence < other.sequence);
+}
+
 const MAX_U48 = 2 ** 48 - 1;
 const LANE_BYTES = 4;
 const TIME_BYTES = 6;

@@ -19,12 +19,16 @@ import {
   timeOf,
 } from "./keys.js";
 import { MOST_IN_PACK, Pack, type Slot, type State } from "./pack.js";
-import { isFifo, type QueueRow, type QueueTables } from "./rows.js";
+import { ReadyWindow } from "./ready-window.js";
+import type { QueueTables } from "./rows.js";
 import { Tenants } from "./tenants.js";
 import { decodeTotals, emptyTotals, encodeTotals, type Totals } from "./totals.js";
 
 /** Index entries say all with their key. */
 const MARK = Buffer.from([1]);
+
+/** Of one message without its body. */
+const CONTENT_BYTES = 300;
 
 /** Packs held at once while going through many. */
 const PIECE = 200;
@@ -36,9 +40,10 @@ export interface Found {
 }
 
 /**
- * One lane inside one transaction: packs, their indexes and the totals, changed together. Open it, work, and `save`
- * once: a pack is read once and written once, however many of its messages were touched. Outside a transaction only
- * the methods that read may be used.
+ * One lane inside a transaction: packs, their indexes and the totals, changed together. Open it, work, and `save`: a
+ * pack is written once, however many of its messages were touched. What was saved the next work finds here again
+ * (lanes.ts), so that a message that is soon received and deleted is not read from the tables. Outside a transaction
+ * only the methods that read may be used.
  */
 export class Lane {
   readonly id: number;
@@ -48,6 +53,10 @@ export class Lane {
   /** By sequence number of the first message. */
   readonly #packs = new Map<number, Pack>();
   readonly #contents = new Map<number, PackContent>();
+  #contentBytes = 0;
+  readonly #ready: ReadyWindow;
+  /** Packs to be written. */
+  readonly #changed = new Set<Pack>();
   #caughtUp = false;
   #groups: Groups | undefined;
   #tenants: Tenants | undefined;
@@ -56,6 +65,7 @@ export class Lane {
     this.#tables = tables;
     this.id = lane;
     this.fifo = fifo;
+    this.#ready = new ReadyWindow(tables.ready, lane);
     const stored = tables.totals.get(laneKey(lane));
     this.totals = stored ? decodeTotals(stored) : emptyTotals();
   }
@@ -73,14 +83,24 @@ export class Lane {
 
   /** Writes every pack that was changed, and the totals. */
   save(): void {
-    for (const pack of this.#packs.values()) this.#savePack(pack);
+    for (const pack of this.#changed) this.#savePack(pack);
+    this.#changed.clear();
     this.#groups?.save((place) => this.#isReady(place));
     this.#tenants?.save();
     if (this.#caughtUp) {
       this.totals.nextDue = this.nextDue() ?? Number.POSITIVE_INFINITY;
       this.totals.oldest = this.#oldest()?.order ?? Number.POSITIVE_INFINITY;
+      this.#caughtUp = false;
     }
     this.#tables.totals.put(laneKey(this.id), encodeTotals(this.totals));
+  }
+
+  /** Lets go of what was met first. Between works only: then nobody holds a pack, and all is saved. */
+  trim(mostPacks: number, mostContentBytes: number): void {
+    for (const sequence of this.#packs.keys()) {
+      if (this.#packs.size <= mostPacks && this.#contentBytes <= mostContentBytes) return;
+      this.#leave(sequence);
+    }
   }
 
   /** Puts messages that were sent together; at most MOST_IN_PACK, one in a FIFO queue. Their bodies are in place. */
@@ -99,7 +119,8 @@ export class Lane {
     totals.oldest = Math.min(totals.oldest, place.order);
     if (pack.grouped) totals.grouped += 1;
     this.#packs.set(place.sequence, pack);
-    this.#contents.set(place.sequence, content);
+    this.#changed.add(pack);
+    this.#keepContent(place.sequence, content);
     this.#tables.packs.put(placeKey(this.id, place), encodeContent(content));
     if (this.fifo) this.groups.add(groupOf(content), place);
     return pack;
@@ -140,6 +161,7 @@ export class Lane {
     const key = placeKey(this.id, place);
     this.#tables.states.remove(key);
     this.#tables.packs.remove(key);
+    this.#leave(place.sequence);
   }
 
   /** Takes a message out; its body is the caller's business. */
@@ -196,7 +218,7 @@ export class Lane {
     const bytes = this.#tables.packs.get(placeKey(this.id, pack.place));
     if (!bytes) throw damaged("A message has a state but no content.", `sequence ${pack.place.sequence}`);
     const content = decodeContent(bytes);
-    this.#contents.set(pack.place.sequence, content);
+    this.#keepContent(pack.place.sequence, content);
     return content;
   }
 
@@ -212,9 +234,9 @@ export class Lane {
     return groupOf(this.packContent(pack));
   }
 
-  /** Packs with a visible message and no group, in order of sending, from a key on. */
-  ready(from: Buffer, limit: number): Pack[] {
-    return this.#existing(this.#tables.ready.keys({ from, to: laneEnd(this.id), limit }));
+  /** Packs with a visible message and no group, in order of sending, from a place on. */
+  ready(from: Place, limit: number): Pack[] {
+    return this.#ready.from(from, limit).map((place) => this.#indexed(place));
   }
 
   /** Packs in order of sending, from a key (inclusive) to a key (exclusive), a piece at a time. */
@@ -266,12 +288,13 @@ export class Lane {
   }
 
   #existing(keys: readonly Buffer[], place: (key: Buffer) => Place = placeOf): Pack[] {
-    return keys.map((key) => {
-      const pack = this.pack(place(key));
-      if (!pack)
-        throw damaged("An index names a message that is not there.", `sequence ${place(key).sequence}`);
-      return pack;
-    });
+    return keys.map((key) => this.#indexed(place(key)));
+  }
+
+  #indexed(place: Place): Pack {
+    const pack = this.pack(place);
+    if (!pack) throw damaged("An index names a message that is not there.", `sequence ${place.sequence}`);
+    return pack;
   }
 
   #only(pack: Pack, index: number, tail: number): Found | undefined {
@@ -280,6 +303,7 @@ export class Lane {
   }
 
   #moved(pack: Pack, before: State, after: State, visibleAt: number): void {
+    this.#changed.add(pack);
     this.#count(before, 0, -1);
     this.#count(after, visibleAt, 1);
     if (this.fifo) this.groups.touch(this.group(pack));
@@ -295,6 +319,19 @@ export class Lane {
     if (change === 1 && state !== "ready" && visibleAt < this.totals.nextDue) this.totals.nextDue = visibleAt;
   }
 
+  #keepContent(sequence: number, content: PackContent): void {
+    this.#contents.set(sequence, content);
+    this.#contentBytes += contentBytes(content);
+  }
+
+  #leave(sequence: number): void {
+    this.#packs.delete(sequence);
+    const content = this.#contents.get(sequence);
+    if (content === undefined) return;
+    this.#contents.delete(sequence);
+    this.#contentBytes -= contentBytes(content);
+  }
+
   #isReady(place: Place): boolean {
     return this.pack(place)?.state(0) === "ready";
   }
@@ -306,8 +343,8 @@ export class Lane {
     const key = placeKey(this.id, pack.place);
     if (before.visible !== after.visible && !this.fifo) {
       if (pack.grouped) this.tenants.show(this.group(pack), pack.place, after.visible);
-      else if (after.visible) this.#tables.ready.put(key, MARK);
-      else this.#tables.ready.remove(key);
+      else if (after.visible) this.#ready.put(pack.place);
+      else this.#ready.remove(pack.place);
     }
     for (const until of before.hiddenUntil)
       if (!after.hiddenUntil.includes(until))
@@ -319,15 +356,17 @@ export class Lane {
       this.#tables.states.remove(key);
       this.#tables.packs.remove(key);
       if (pack.grouped) this.totals.grouped -= 1;
-      this.#packs.delete(pack.place.sequence);
+      this.#leave(pack.place.sequence);
     } else this.#tables.states.put(key, pack.encoded());
     pack.saved();
   }
 }
 
-/** The lane a queue lives in now. */
-export function laneOf(tables: QueueTables, row: QueueRow): Lane {
-  return new Lane(tables, row.lane, isFifo(row));
+/** About what it takes in memory. */
+function contentBytes({ messages }: PackContent): number {
+  let bytes = 0;
+  for (const { body } of messages) bytes += CONTENT_BYTES + (body?.length ?? 0);
+  return bytes;
 }
 
 function groupOf({ group }: PackContent): string {

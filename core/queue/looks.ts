@@ -2,8 +2,8 @@ import type { OpenBody, PeekedMessage } from "../contracts/index.js";
 import type { Bodies } from "./bodies.js";
 import type { Catalog } from "./catalog.js";
 import type { Deliveries } from "./deliveries.js";
-import { laneEnd, type Place, placeAfter, placeKey } from "./keys.js";
-import { laneOf } from "./lane.js";
+import { isBefore, laneEnd, placeAfter, placeKey } from "./keys.js";
+import { laneOf } from "./lanes.js";
 import type { Shapes } from "./message.js";
 import { parseMessageId } from "./message-id.js";
 import { MOST_IN_PACK } from "./pack.js";
@@ -34,7 +34,7 @@ export class Looks {
 
   depth(name: string) {
     const row = this.#catalog.row(name);
-    return depthOf(laneOf(this.#host.tables, row), row, this.#host.now());
+    return depthOf(laneOf(this.#host, row), row, this.#host.now());
   }
 
   availability(name: string) {
@@ -44,7 +44,7 @@ export class Looks {
   /** What a receive needs to know first, in one snapshot. */
   beforeReceive(name: string) {
     const row = this.#catalog.row(name);
-    const next = availability(laneOf(this.#host.tables, row), row, this.#host.now());
+    const next = availability(laneOf(this.#host, row), row, this.#host.now());
     return { attributes: row.attributes, next };
   }
 
@@ -52,7 +52,7 @@ export class Looks {
   peek(name: string, { limit, after }: { readonly limit: number; readonly after?: string }): PeekedMessage[] {
     const row = this.#catalog.row(name);
     const now = this.#host.now();
-    const lane = laneOf(this.#host.tables, row);
+    const lane = laneOf(this.#host, row);
     let from = placeAfter(lane.id, expiredUpTo(row, now));
     const behind =
       after === undefined ? undefined : (lane.fifo && lane.aliased(after)) || parseMessageId(after);
@@ -66,7 +66,7 @@ export class Looks {
     for (const pack of lane.everyPack(from, laneEnd(lane.id)))
       for (let index = 0; index < pack.count; index++) {
         if (seen.length >= limit) return seen;
-        if (pack.state(index) === "gone" || (behind && !isBehind(pack.placeOf(index), behind))) continue;
+        if (pack.state(index) === "gone" || (behind && !isBefore(behind, pack.placeOf(index)))) continue;
         seen.push(this.#shapes.peeked(lane, { pack, index }, now));
       }
     return seen;
@@ -74,14 +74,14 @@ export class Looks {
 
   get(name: string, messageId: string): PeekedMessage | undefined {
     const row = this.#catalog.row(name);
-    const lane = laneOf(this.#host.tables, row);
+    const lane = laneOf(this.#host, row);
     const found = this.#deliveries.find(lane, row, messageId);
     return found && this.#shapes.peeked(lane, found, this.#host.now());
   }
 
   openBody(name: string, messageId: string): OpenBody | undefined {
     const row = this.#catalog.row(name);
-    const lane = laneOf(this.#host.tables, row);
+    const lane = laneOf(this.#host, row);
     const found = this.#deliveries.find(lane, row, messageId);
     if (!found) return undefined;
     const { pack, index } = found;
@@ -92,8 +92,4 @@ export class Looks {
       read: () => this.#bodies.stream(pack.placeOf(index).sequence, content),
     };
   }
-}
-
-function isBehind(place: Place, other: Place): boolean {
-  return place.order > other.order || (place.order === other.order && place.sequence > other.sequence);
 }

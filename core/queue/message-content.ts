@@ -49,6 +49,16 @@ export function attributesSize(attributes: MessageAttributes): number {
   return bytes;
 }
 
+/** As they are shown: those of the plain type String as bare strings. A copy. */
+export function plainAttributes(attributes: MessageAttributes): MessageAttributes {
+  return Object.fromEntries(
+    Object.entries(attributes).map(([name, attribute]) => {
+      const { dataType, value } = typed(attribute);
+      return [name, dataType === "String" && typeof value === "string" ? value : attribute];
+    }),
+  );
+}
+
 function typed(attribute: MessageAttribute): TypedAttribute {
   return typeof attribute === "string" ? { dataType: "String", value: attribute } : attribute;
 }

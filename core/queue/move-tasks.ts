@@ -4,7 +4,7 @@ import type { Catalog } from "./catalog.js";
 import type { Effects } from "./effects.js";
 import type { Transact } from "./housekeeping.js";
 import { laneEnd, laneStart, nameKey } from "./keys.js";
-import { laneOf } from "./lane.js";
+import { laneOf } from "./lanes.js";
 import { refusals } from "./refusals.js";
 import { isFifo, type MoveTaskRow, type QueueHost, type QueueRow } from "./rows.js";
 import type { Sending } from "./sending.js";
@@ -87,7 +87,7 @@ export class MoveTasks {
         "There is already a task running. Only one active task is allowed for a source queue arn at a given time.",
       );
     const now = this.#host.now();
-    const { depth } = depthOf(laneOf(this.#host.tables, row), row, now);
+    const { depth } = depthOf(laneOf(this.#host, row), row, now);
     const taskId = this.#random.uuid();
     this.#put({
       taskId,
@@ -206,7 +206,7 @@ export class MoveTasks {
   }
 
   #move(task: MoveTaskRow, row: QueueRow, most: number, now: number, effects: Effects) {
-    const lane = laneOf(this.#host.tables, row);
+    const lane = laneOf(this.#host, row);
     settle(lane, row, now, this.#bodies, effects);
     lane.save();
     let moved = 0;

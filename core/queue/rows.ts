@@ -131,6 +131,7 @@ export interface QueueHost {
   readonly tables: QueueTables;
   /** Tables.read: one snapshot for several reads. */
   readonly snapshot: Tables["read"];
+  readonly cache: () => Tables["cache"];
   readonly now: () => number;
   readonly random: Random;
 }

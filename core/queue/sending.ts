@@ -10,9 +10,10 @@ import type { Bodies } from "./bodies.js";
 import type { Catalog } from "./catalog.js";
 import type { Content } from "./content.js";
 import type { Effects } from "./effects.js";
-import { type Found, type Lane, laneOf } from "./lane.js";
+import type { Found, Lane } from "./lane.js";
+import { laneOf } from "./lanes.js";
 import { sequenceNumber } from "./message.js";
-import { attributeBytes, checkGroupToken } from "./message-content.js";
+import { attributeBytes, checkGroupToken, plainAttributes } from "./message-content.js";
 import { messageId, randomTail } from "./message-id.js";
 import { MOST_IN_PACK, type Slot } from "./pack.js";
 import { refusals } from "./refusals.js";
@@ -79,7 +80,7 @@ export class Sending {
   resend(queue: string, from: Lane, found: Found, effects: Effects): void {
     const { pack, index } = found;
     const now = this.#host.now();
-    const lane = laneOf(this.#host.tables, this.#catalog.row(queue));
+    const lane = laneOf(this.#host, this.#catalog.row(queue));
     const sequence = this.#catalog.next("sequence");
     const { id: _id, deadLetterSource: _source, ...content } = from.content(found);
     const before = pack.slot(index);
@@ -145,7 +146,7 @@ export class Sending {
   #put(queue: string, row: QueueRow, prepared: readonly Prepared[], effects: Effects): SentMessage[] {
     if (prepared.length === 0) return [];
     const now = this.#host.now();
-    const lane = laneOf(this.#host.tables, row);
+    const lane = laneOf(this.#host, row);
     const order = Math.max(now, lane.totals.lastOrder);
     const sent = lane.fifo
       ? this.#putInOrder(row, lane, order, now, prepared, effects)
@@ -227,7 +228,7 @@ export class Sending {
         body: stored.place,
       });
       const content: Draft<Content> = stored.content;
-      if (entry.attributes !== undefined) content.attributes = entry.attributes;
+      if (entry.attributes !== undefined) content.attributes = plainAttributes(entry.attributes);
       if (entry.traceHeader !== undefined) content.traceHeader = entry.traceHeader;
       if (deduplicationId !== undefined) content.deduplicationId = deduplicationId;
       messages.push(content);

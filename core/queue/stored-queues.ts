@@ -27,7 +27,7 @@ import { Catalog } from "./catalog.js";
 import { Deliveries } from "./deliveries.js";
 import { Effects } from "./effects.js";
 import { Housekeeping } from "./housekeeping.js";
-import { laneOf } from "./lane.js";
+import { laneOf } from "./lanes.js";
 import { LongPolls } from "./long-poll.js";
 import { Looks } from "./looks.js";
 import { Shapes } from "./message.js";
@@ -76,6 +76,7 @@ export class StoredQueues implements Queues {
     this.#host = {
       tables: openQueueTables(tables),
       snapshot: (work) => tables.read(work),
+      cache: () => tables.cache,
       now: () => clock.now(),
       random,
     };
@@ -144,7 +145,7 @@ export class StoredQueues implements Queues {
   async setQueueAttributes(name: string, changes: QueueAttributeChanges): Promise<void> {
     await this.transact((effects) => {
       const row = this.#catalog.row(name);
-      const lane = laneOf(this.#host.tables, row);
+      const lane = laneOf(this.#host, row);
       expireAll(lane, row, this.#host.now(), this.#bodies, effects);
       this.#catalog.setAttributes(name, changes);
       // A FIFO queue's delay holds for what it has already been sent (SQS Developer Guide, delay queues).

@@ -1,3 +1,5 @@
+import type { TableCache } from "./table-cache.js";
+
 /**
  * What the buffer and the store ask of a database: ordered tables and transactions over them. Implemented by
  * core/store on LMDB and in memory; everything above is written once, against this.
@@ -26,6 +28,8 @@ export interface Table<V> {
 }
 
 export interface Tables {
+  /** Inside a transaction; undefined outside. */
+  readonly cache: TableCache | undefined;
   /** Values go through JSON. Open every table before the first transaction. */
   json<V>(name: string): Table<V>;
   /** A value read is a copy: it stays valid. */

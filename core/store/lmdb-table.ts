@@ -16,12 +16,16 @@ export interface TableParts {
   readonly draft: DraftTable;
 }
 
-/** Writes what is drafted into the LMDB transaction that is open. */
-export function writeDraft({ database, draft }: TableParts): void {
+/** Writes what is drafted into the LMDB transaction that is open. Returns how many values were put. */
+export function writeDraft({ database, draft }: TableParts): number {
+  let puts = 0;
   for (const { key, sealed } of draft.all()) {
-    if (sealed) database.putSync(key, sealed);
-    else database.removeSync(key);
+    if (sealed) {
+      database.putSync(key, sealed);
+      puts += 1;
+    } else database.removeSync(key);
   }
+  return puts;
 }
 
 /**

@@ -1,7 +1,7 @@
 import { fstatSync } from "node:fs";
 import type { Database, Key, RootDatabase } from "lmdb";
 import { ConfigError, InvariantError } from "../contracts/index.js";
-import type { Table, Tables } from "../queue/index.js";
+import { type Table, TableCache, type Tables } from "../queue/index.js";
 import { Draft } from "./draft.js";
 import { type Codec, LmdbTable, type TableParts, writeDraft } from "./lmdb-table.js";
 import { classed, commitError } from "./storage-error.js";
@@ -12,7 +12,7 @@ interface Work {
 }
 
 /** Changes held back before they are written: scans walk around what is drafted. */
-const MOST_DRAFTED = 40;
+const MOST_DRAFTED = 1000;
 
 /**
  * Tables in one LMDB environment (lmdb-js). Several processes may open the same folder: LMDB lets one write at a time
@@ -35,6 +35,9 @@ export class LmdbTables implements Tables {
   readonly #draft = new Draft();
   /** By name. */
   readonly #parts = new Map<string, TableParts>();
+  readonly #cache = new TableCache();
+  /** Of the last transaction of ours that has surely changed something. */
+  #lastTxnId: number | undefined;
   #waiting: Work[] | undefined;
   #writing = false;
   #closed = false;
@@ -56,6 +59,10 @@ export class LmdbTables implements Tables {
     this.#file = options.file;
     this.#onGrowth = options.onGrowth;
     this.#onClose = options.onClose ?? (() => {});
+  }
+
+  get cache(): TableCache | undefined {
+    return this.#writing ? this.#cache : undefined;
   }
 
   json<V>(name: string): Table<V> {
@@ -148,16 +155,23 @@ export class LmdbTables implements Tables {
         group = this.#waiting ?? [];
         this.#waiting = undefined;
         this.#writing = true;
+        const txnId = this.#root.getWriteTxnId();
+        // Another process has written since.
+        if (this.#lastTxnId === undefined || txnId !== this.#lastTxnId + 1) this.#cache.forget();
+        this.#lastTxnId = undefined;
+        let puts = 0;
         try {
           // All or nothing: lmdb-js commits what a callback wrote before it threw, unless the transaction is a nested one.
           void this.#root.childTransaction(() => {
             for (const work of group) {
               const failure = this.#attempt(work);
               if (failure) failures.set(work, failure);
-              if (this.#draft.mark() >= MOST_DRAFTED) this.#write();
+              if (this.#draft.mark() >= MOST_DRAFTED) puts += this.#write();
             }
-            this.#write();
+            puts += this.#write();
           });
+          // A transaction that puts nothing may leave its number to the next one, of whatever process.
+          if (puts > 0) this.#lastTxnId = txnId;
         } finally {
           this.#draft.clear();
           this.#writing = false;
@@ -165,6 +179,7 @@ export class LmdbTables implements Tables {
       });
       this.#noteGrowth();
     } catch (error) {
+      this.#lastTxnId = undefined;
       const failure = { error: await this.#commitError(error) };
       // When LMDB could not even begin, the callback never ran and everything still waits.
       if (group.length === 0) {
@@ -183,13 +198,17 @@ export class LmdbTables implements Tables {
       return undefined;
     } catch (error) {
       this.#draft.undo(mark);
+      this.#cache.forget();
       return { error: this.#classed(error) };
     }
   }
 
-  #write(): void {
-    for (const parts of this.#parts.values()) writeDraft(parts);
+  /** Returns how many values were put. */
+  #write(): number {
+    let puts = 0;
+    for (const parts of this.#parts.values()) puts += writeDraft(parts);
     this.#draft.clear();
+    return puts;
   }
 
   /** LMDB's own errors get a class; what the work itself throws passes as it is. */

@@ -1,5 +1,5 @@
 import { InvariantError } from "../contracts/index.js";
-import type { KeyRange, Table, Tables } from "../queue/index.js";
+import { type KeyRange, type Table, TableCache, type Tables } from "../queue/index.js";
 import { nameOf } from "./draft.js";
 import { SortedMap } from "./sorted-map.js";
 
@@ -10,7 +10,12 @@ export class MemoryTables implements Tables {
   readonly #maps = new Map<string, SortedMap<Buffer>>();
   /** Of the transaction that is running; undefined between transactions. */
   #undo: Undo[] | undefined;
+  readonly #cache = new TableCache();
   #closed = false;
+
+  get cache(): TableCache | undefined {
+    return this.#undo && this.#cache;
+  }
 
   json<V>(name: string): Table<V> {
     return new MemoryTable<V>(
@@ -43,6 +48,7 @@ export class MemoryTables implements Tables {
       return work();
     } catch (error) {
       for (const step of undo.reverse()) step();
+      this.#cache.forget();
       throw error;
     } finally {
       this.#undo = undefined;

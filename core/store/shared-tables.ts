@@ -45,6 +45,10 @@ class TablesUser implements Tables {
     this.#readOnly = readOnly;
   }
 
+  get cache(): Tables["cache"] {
+    return this.#shared.tables.cache;
+  }
+
   json<V>(name: string): Table<V> {
     return this.#shared.tables.json(name);
   }

@@ -158,6 +158,28 @@ describe.each([
     remove();
   });
 
+  it("remember what was worked out from them until a work fails, and inside transactions only", async () => {
+    const { tables, remove } = make();
+    class Seen {
+      readonly works: number[] = [];
+    }
+    const table = tables.json<number>("t");
+    const work = (n: number, fails = false) =>
+      tables.transaction(() => {
+        table.put(keyOf(n), n);
+        tables.cache?.of(Seen).works.push(n);
+        if (fails) throw new Error("undone");
+        return [...(tables.cache?.of(Seen).works ?? [])];
+      });
+    expect(await Promise.all([work(1), work(2)])).toEqual([[1], [1, 2]]);
+    expect(await work(3)).toEqual([1, 2, 3]);
+    await expect(work(4, true)).rejects.toThrow("undone");
+    expect(await work(5)).toEqual([5]);
+    expect(tables.cache).toBeUndefined();
+    await tables.close();
+    remove();
+  });
+
   it("refuse changes outside a transaction", async () => {
     const { tables, remove } = make();
     const table = tables.json<number>("t");

@@ -110,6 +110,8 @@ export class Ledger {
 
   deleted(letter: Letter, from: Received["from"], at: number): void {
     letter.note("delete acknowledged", at, this.#life());
+    // Even where an earlier delete was refused while this one was under way.
+    letter.deleteAsked = true;
     this.deletes += 1;
     this.#close(letter);
     const why = "its delete was acknowledged";

@@ -96,7 +96,7 @@ export interface StagedBody {
 }
 
 export interface SendEntry {
-  /** UTF-8 text; at least one byte. A Buffer is the queue's from then on. */
+  /** UTF-8 text; at least one byte. A Buffer may be used again once it was sent. */
   readonly body: string | Buffer | StagedBody;
   /** 0-900000; default the queue's DelaySeconds. */
   readonly delayMs?: number;

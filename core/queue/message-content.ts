@@ -54,7 +54,8 @@ export function plainAttributes(attributes: MessageAttributes): MessageAttribute
   return Object.fromEntries(
     Object.entries(attributes).map(([name, attribute]) => {
       const { dataType, value } = typed(attribute);
-      return [name, dataType === "String" && typeof value === "string" ? value : attribute];
+      if (typeof value !== "string") return [name, { dataType, value: Buffer.from(value) }];
+      return [name, dataType === "String" ? value : attribute];
     }),
   );
 }

@@ -32,6 +32,23 @@ export function contentSuite(bench: QueueBench): void {
       expect((await one()).attributes).toEqual({ a: "v" });
     });
 
+    it("are, like bodies, copies: a sender may use its buffers again", async () => {
+      const value = Buffer.from("value");
+      const given = [1, 2, 3].map((n) => Buffer.from(`body ${n}`.padEnd(n === 3 ? 9_000 : 20, ".")));
+      const [first, staged, long] = given;
+      if (!first || !staged || !long) return;
+      const sent = given.map((body) => body.toString());
+      await bench.queues.send("q", [
+        { body: first, attributes: { bytes: { dataType: "Binary", value } } },
+        { body: await bench.queues.stage(staged) },
+        { body: long },
+      ]);
+      for (const buffer of [value, ...given]) buffer.fill("!");
+      const received = await receive(10);
+      expect(received.map((message) => message.body().toString())).toEqual(sent);
+      expect(received[0]?.attributes.bytes).toEqual({ dataType: "Binary", value: Buffer.from("value") });
+    });
+
     it("may have the letters of any script in their names", async () => {
       await sendWith({ "attr.1øßä": "v", "a-b_c": "v" });
       expect((await one()).attributes).toEqual({ "attr.1øßä": "v", "a-b_c": "v" });

@@ -49,7 +49,8 @@ const MOST_LOSSES = 3;
  *   paging --rows do not add up--> the job is deleted, TransientError: the next run makes it anew
  *   waiting --cancelled--> aborting
  *
- * A page of a result is asked for when the last one is stored, as by REST: to fetch one before would make a kill cost two.
+ * The next page of a result is fetched while the last one is worked on, so a kill may cost two; by REST, whose pages are
+ * many and small, it costs one (pages.ts).
  */
 
 /** Resolves "complete", or "refused" where this object or query is none for Bulk, and the keyset stands as it stood. */
@@ -105,6 +106,8 @@ class JobRun {
   readonly #ahead: JobsAhead;
   readonly #size: Size;
   readonly #results: ResultReader;
+  /** Ends what is fetched ahead. */
+  readonly #left = new AbortController();
   /** By COUNT(). */
   #rows: number | undefined;
   /** Pages handed out. */
@@ -122,7 +125,8 @@ class JobRun {
     this.#jobs = jobs;
     this.#ahead = ahead;
     this.#size = size;
-    const { place, signal } = reading;
+    const { place } = reading;
+    const signal = AbortSignal.any([reading.signal, this.#left.signal]);
     const { columns, log, pageSize } = bulk;
     this.#results = new ResultReader(jobs, { place, columns, log, pageSize, signal });
   }
@@ -241,16 +245,31 @@ class JobRun {
   }
 
   async *#read(info: JobInfo): AsyncGenerator<Page, Outcome> {
+    try {
+      return yield* this.#pages(info);
+    } finally {
+      this.#left.abort();
+    }
+  }
+
+  #fetch(place: JobPlace): Promise<ResultRecords> {
+    const page = this.#results.page(place);
+    // It may fail while nobody waits for it; whoever comes for it gets the failure then.
+    page.catch(() => undefined);
+    return page;
+  }
+
+  async *#pages(info: JobInfo): AsyncGenerator<Page, Outcome> {
     const keyset = this.#keyset;
     const { progress } = keyset;
     const { signal } = this.#reading;
     let place = progress.job;
     invariant(place !== undefined, "SALESFORCE_NO_JOB", "a job is read that the keyset does not know");
     const seen = new Set<string>();
-    for (;;) {
+    for (let coming = this.#fetch(place); ; ) {
       let page: ResultRecords;
       try {
-        page = await this.#results.page(place);
+        page = await coming;
       } catch (error) {
         if (!isGone(error)) throw error;
         return this.#gone(place, error);
@@ -279,6 +298,7 @@ class JobRun {
         seen.add(locator);
         place = { ...place, locator, rows };
         progress.job = place;
+        coming = this.#fetch(place);
         const cursor = keyset.cursor(false);
         yield* this.#handOut({ records: taken.records, cursor, bytes: page.bytes, ...taken.info });
         continue;

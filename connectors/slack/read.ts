@@ -1,9 +1,10 @@
-import { type Page, type ReadRequest, throwIfCancelled } from "../../core/contracts/index.js";
+import { type Log, type Page, type ReadRequest, throwIfCancelled } from "../../core/contracts/index.js";
 import { Batch } from "./batch.js";
 import { Book } from "./book.js";
 import { chooseChannels } from "./channels.js";
 import { readOptions, type SlackOptions } from "./config.js";
 import { descendHistory } from "./descent.js";
+import { EXTRA } from "./fields.js";
 import { descendFiles, fileWork, WHOLE_WORKSPACE } from "./files.js";
 import { type ReadContext, readList } from "./lists.js";
 import { readMembers } from "./members.js";
@@ -15,6 +16,32 @@ import { readWindows, type WindowRead } from "./windows.js";
 
 /** The pages of a read; cursor.ts tells where it stands between them. */
 export async function* readStream(read: ReadContext, request: ReadRequest): AsyncGenerator<Page> {
+  const named = new Set<string>();
+  for await (const page of pagesOf(read, request)) {
+    nameUnknown(page, named, request.stream, read.context.log);
+    yield page;
+  }
+}
+
+/** Tells of fields that the stream does not declare, each once; all of them are in `extra`. */
+function nameUnknown({ records }: Page, named: Set<string>, stream: string, log: Log): void {
+  const found: string[] = [];
+  for (const { [EXTRA]: extra } of records) {
+    if (typeof extra !== "object" || extra === null) continue;
+    for (const name of Object.keys(extra)) {
+      if (named.has(name)) continue;
+      named.add(name);
+      found.push(name);
+    }
+  }
+  if (found.length > 0) {
+    log.warn(`${stream} has fields that are not columns: ${found.join(", ")}; they are kept in ${EXTRA}`, {
+      stream,
+    });
+  }
+}
+
+async function* pagesOf(read: ReadContext, request: ReadRequest): AsyncGenerator<Page> {
   throwIfCancelled(request.signal);
   const options = readOptions(request.options);
   const stream = streamOf(request.stream);

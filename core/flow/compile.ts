@@ -32,7 +32,7 @@ class Compiler {
   readonly #broken = new Set<string>();
   readonly #used = new Set<string>();
 
-  constructor({ flow, fields }: CompileInput) {
+  constructor({ flow, fields, onUnlike }: CompileInput) {
     this.#flow = flow;
     this.#steps = stepsOf(flow);
     this.#fields = new SourceFields(fields);
@@ -43,7 +43,7 @@ class Compiler {
     const hidden = new Set(
       hiding.flatMap((step) => (step.kind === "field" ? step.from.map(({ name }) => name) : [])),
     );
-    this.#input = { fault: this.fault, hidden };
+    this.#input = { fault: this.fault, hidden, onUnlike };
   }
 
   #refuse(place: Place, code: string, message: string): undefined {

@@ -14,6 +14,7 @@ import { found } from "./issue.js";
 import type { SourceField } from "./source-value.js";
 import type { FieldStep, MapStep } from "./steps.js";
 import { countCharacters, maskText, truncateText } from "./text.js";
+import type { CompileInput } from "./types.js";
 
 /** The mapped value; undefined: the record is rejected and the fault says why. */
 export type Get = (record: SourceRecord) => Value | undefined;
@@ -30,6 +31,7 @@ export interface Target {
 export interface MapInput {
   readonly fault: Fault;
   readonly hidden: ReadonlySet<string>;
+  readonly onUnlike: CompileInput["onUnlike"];
 }
 
 /** A change of one value, never called with null; undefined: rejected, fault set. */
@@ -45,19 +47,29 @@ function checked(source: SourceField, input: MapInput): Get {
       `type ${field.type} on ${name}`,
       `${name} is ${shown(value, hidden)}, expected ${typeNoun(field.type, field.precision, field.scale)}`,
     );
-  if (field.type === "string")
+  if (field.type === "string") {
+    let isNoted = false;
     return (record) => {
       const value = read(record);
       if (typeof value === "string" || value === null) return value;
+      if (!isNoted) input.onUnlike?.(name, kindOf(value));
+      isNoted = true;
       const text = textOf(value);
       return text === undefined ? mismatch(value) : text;
     };
+  }
   return (record) => {
     const value = read(record);
     if (value === null) return null;
     const fitting = fit(value);
     return fitting === undefined ? mismatch(value) : fitting;
   };
+}
+
+function kindOf(value: Value): string {
+  if (Array.isArray(value)) return "a list";
+  if (typeof value === "boolean") return "true or false";
+  return typeof value === "number" || value instanceof ExactNumber ? "a number" : "a mapping of keys";
 }
 
 function joined(gets: readonly Get[], separator: string): Get {

@@ -183,6 +183,8 @@ export interface CompileInput {
   readonly flow: Flow;
   /** Fields of the stream, with relationship paths the flow names already resolved (under their path as name). */
   readonly fields: readonly Field[];
+  /** Hears of a string field that holds something else, the first time; `found` says what, without its value. */
+  readonly onUnlike?: (name: string, found: string) => void;
 }
 
 /** What flow loading needs of the connectors; the list stands in connectors/index.ts. */

@@ -66,6 +66,7 @@ export async function extract(
       const work = await new PageMapper(session, page, read.nextSequence).map(repeats);
       read.nextSequence = work.nextSequence;
       rememberFrom = page.rememberFrom ?? rememberFrom;
+      session.drift?.look(page);
       await commitPage(session, read, work);
     }
     // A source may also answer to the signal by ending early: that is not the end of the stream.
@@ -187,6 +188,7 @@ async function completeRead(
     }
     if (isBackfill) store.forgetBelow(read.checkpoint, EVERY_VERSION);
     else if (rememberFrom !== undefined) store.forgetBelow(read.checkpoint, rememberFrom);
+    session.drift?.finish(store);
     updateRun(store, flow.name, run, (state) => ({ ...state, readComplete: true }));
   });
 }

@@ -9,7 +9,7 @@ import {
   type Value,
 } from "../contracts/index.js";
 import { compileFlow, sourcePaths } from "../flow/index.js";
-import type { Flow, Plan } from "../flow/types.js";
+import type { CompileInput, Flow, Plan } from "../flow/types.js";
 
 /** A flow made ready against what its source says today. */
 export interface PreparedFlow {
@@ -27,7 +27,12 @@ export interface PreparedFlow {
 }
 
 /** Asks the source for the stream and compiles the flow against it. ConfigError with places for what does not fit. */
-export async function prepareFlow(source: Source, flow: Flow, signal: AbortSignal): Promise<PreparedFlow> {
+export async function prepareFlow(
+  source: Source,
+  flow: Flow,
+  signal: AbortSignal,
+  onUnlike?: CompileInput["onUnlike"],
+): Promise<PreparedFlow> {
   const stream = await placed(`${flow.file} source.stream`, source.describe(flow.source.stream, signal));
   const fields: Field[] = [...stream.fields];
   for (const path of sourcePaths(flow, stream.fields)) {
@@ -37,7 +42,7 @@ export async function prepareFlow(source: Source, flow: Flow, signal: AbortSigna
   }
   const mode = flow.source.mode ?? (stream.cursors.length > 0 ? "incremental" : "full");
   const cursorField = mode === "incremental" ? cursorOf(flow, stream) : undefined;
-  const plan = compileFlow({ flow, fields });
+  const plan = compileFlow({ flow, fields, ...(onUnlike === undefined ? {} : { onUnlike }) });
   return {
     flow,
     stream,

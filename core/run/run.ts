@@ -10,6 +10,7 @@ import { assertBalanced } from "./account.js";
 import { evaluateAlarms } from "./alarms.js";
 import { connectSink, connectSource } from "./connect.js";
 import { Lane } from "./deliver.js";
+import { Drift, noteUnlike } from "./drift.js";
 import { beyondAllowance, exitCodeOf } from "./exit.js";
 import { type Backpressure, extract, type ReadState } from "./extract.js";
 import { beginRun, endError, runError, settleRun, updateRun } from "./history.js";
@@ -212,11 +213,15 @@ class Run {
 
   async #open(source: ReturnType<typeof connectSource>): Promise<Session & { readonly feed: Feed }> {
     const { environment } = this.#host;
-    const prepared = await prepareFlow(source, this.#flow, this.#signal);
+    const { log } = this.#host;
+    const onUnlike = noteUnlike(log, this.#flow);
+    const prepared = await prepareFlow(source, this.#flow, this.#signal, onUnlike);
     const start =
       this.#feed === undefined
         ? startOfRead(environment.store, prepared, this.#id, this.#options)
         : undefined;
+    const moves = start !== undefined && start.read.checkpoint === this.#flow.name;
+    const drift = moves ? new Drift(environment.store, prepared, log) : undefined;
     // What is redriven belongs to the last read, finished or not: that is where `replace` gathers.
     const last = this.#feed === undefined ? undefined : environment.store.checkpoint(this.#flow.name);
     const generation = start?.generation ?? last?.generation ?? this.#id;
@@ -235,6 +240,7 @@ class Run {
       ),
       places: [],
       signal: this.#signal,
+      drift,
       extraction: { done: false },
     };
     this.#flow.sinks.forEach((target, index) => {
@@ -244,10 +250,12 @@ class Run {
       this.#lanes.push(lane);
       session.places.push(lane.place);
     });
-    checkPlaces(environment.store, this.#flow, session.places, this.#host.log);
+    drift?.compare(start?.read.isNew === false);
+    checkPlaces(environment.store, this.#flow, session.places, log);
     await this.#note(({ store }) => {
       putSchema(store, prepared.plan.schemaId, false, prepared.schemas.plain);
       putSchema(store, prepared.plan.schemaId, true, prepared.schemas.ordered);
+      drift?.begin(store);
       const state = updateRun(store, this.#flow.name, this.#id, (state) => ({
         ...state,
         generation,

@@ -1,5 +1,6 @@
 import type { Environment, QueuesTx, RunState, Source, StoreTx } from "../contracts/index.js";
 import type { Flow } from "../flow/types.js";
+import type { Drift } from "./drift.js";
 import type { HeldLease } from "./lease.js";
 import type { BodyPool } from "./pack.js";
 import type { PreparedFlow } from "./prepare.js";
@@ -22,6 +23,8 @@ export interface Session {
   readonly places: Place[];
   /** Aborts everything at once: cancelled, lease lost, an invariant broken. */
   readonly signal: AbortSignal;
+  /** Of a read that moves the flow's checkpoint. */
+  readonly drift: Drift | undefined;
   /** No further message will be sent by this run. */
   readonly extraction: { done: boolean };
 }

@@ -276,6 +276,19 @@ describe("pages of a result", () => {
     expect(org.asked(CREATED)).toBe(2);
   });
 
+  it("are fetched while the one before is worked on, one ahead and no more", async () => {
+    const org = await living(things(1_000), { bulk: { pageRows: 200 } });
+    const ahead: number[] = [];
+    let taken = 0;
+    for await (const _ of org.source.read(await org.request("Thing__c", BULK))) {
+      taken++;
+      // Time enough for requests that nobody asked for.
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      ahead.push(org.asked(RESULTS) - taken);
+    }
+    expect(ahead).toEqual([1, 1, 1, 1, 0]);
+  });
+
   it("stay near a size, however long the rows", async () => {
     const org = await living((clock) => {
       const made = new Org(clock);

@@ -13,8 +13,8 @@ import {
 } from "./workspace.js";
 
 describe("messages", () => {
-  it("come with their channel, their instant and what Slack sent, unknown keys included", async () => {
-    const { read } = await workspaceOf((workspace) => {
+  it("come with their channel, their instant and what Slack sent, unknown keys included and named", async () => {
+    const { read, log } = await workspaceOf((workspace) => {
       workspace.insert("C1", {
         ts: ago(DAY, 216),
         user: "U1",
@@ -39,6 +39,9 @@ describe("messages", () => {
         blocks: [{ type: "divider" }],
         extra: { x_new: { a: 1 } },
       },
+    ]);
+    expect(log.lines.filter((line) => line.startsWith("warn"))).toEqual([
+      expect.stringContaining("messages has fields that are not columns: x_new; they are kept in extra"),
     ]);
     expect(pages.at(-1)?.window).toEqual({ from: null, to: "2026-10-01T11:59:00.000000Z" });
   });

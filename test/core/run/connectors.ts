@@ -9,6 +9,7 @@ import type {
   SinkConnector,
   SinkWriter,
   SourceConnector,
+  SourceField,
   SourceRecord,
   Value,
   WriteMode,
@@ -20,6 +21,13 @@ export class ScriptedSource {
   /** Pages per read; the last read's pages serve every later one. */
   reads: Page[][] = [];
   readonly requests: ReadRequest[] = [];
+  /** What the stream is described with. */
+  fields: readonly SourceField[] = [
+    { name: "id", type: "string", filterable: true },
+    { name: "name", type: "string", filterable: true },
+    { name: "amount", type: "decimal", precision: 18, scale: 2, filterable: true },
+    { name: "stamp", type: "timestamp", filterable: true },
+  ];
   /** In place of `reads`: a source that really follows its cursor. */
   reader: ((request: ReadRequest) => AsyncIterable<Page>) | undefined;
   /** Called before each page is handed out: throw to fail there. */
@@ -42,12 +50,7 @@ export class ScriptedSource {
         describe: () =>
           Promise.resolve({
             stream: "things",
-            fields: [
-              { name: "id", type: "string", filterable: true },
-              { name: "name", type: "string", filterable: true },
-              { name: "amount", type: "decimal", precision: 18, scale: 2, filterable: true },
-              { name: "stamp", type: "timestamp", filterable: true },
-            ],
+            fields: script.fields,
             primaryKey: ["id"],
             cursors: ["stamp"],
             defaultLookbackMs: 0,

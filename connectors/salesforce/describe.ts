@@ -79,6 +79,11 @@ export class Describer {
     return this.#listed;
   }
 
+  /** It has changed: the next one who asks is told anew. */
+  forget(name: string): void {
+    this.#known.delete(name);
+  }
+
   /** ConfigError for a name that is not exactly an object's, with the nearest ones. */
   async object(name: string, signal: AbortSignal): Promise<DescribedObject> {
     const known = this.#known.get(name);

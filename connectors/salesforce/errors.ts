@@ -35,6 +35,7 @@ export function faultOf(body: unknown): Fault {
 /** Codes the reader acts on itself. */
 export const QUERY_TIMEOUT = "SALESFORCE_QUERY_TIMEOUT";
 export const DEAD_LOCATOR = "SALESFORCE_DEAD_LOCATOR";
+export const INVALID_FIELD = "SALESFORCE_INVALID_FIELD";
 export const NO_BULK = "SALESFORCE_NO_BULK";
 export const NOT_FOUND = "SALESFORCE_NOT_FOUND";
 export const REPLICATION_DATE = "SALESFORCE_REPLICATION_DATE";
@@ -174,7 +175,7 @@ export const STATUS_ROWS: readonly StatusRow[] = [
   row({
     codes: ["INVALID_FIELD"],
     verdict: "config",
-    code: "SALESFORCE_INVALID_FIELD",
+    code: INVALID_FIELD,
     fix: (answer) => {
       const column = columnOf(answer);
       return column === undefined

@@ -22,6 +22,8 @@ import {
 } from "./cursor.js";
 import { readDeletes } from "./deleted.js";
 import { type Describer, isCursor } from "./describe.js";
+import { INVALID_FIELD } from "./errors.js";
+import { filterFields } from "./filter.js";
 import { IdKeyset, type Keyset, type Split, WindowKeyset } from "./keyset.js";
 import { type Reading, readPages } from "./pages.js";
 import { type Prepared, prepare } from "./prepare.js";
@@ -41,8 +43,41 @@ export interface ReadContext {
 /** From this many records on a job costs less than pages of 2,000. (Bulk API 2.0 Developer Guide) */
 const MANY = 2_000;
 
-/** The pages of a read; see cursor.ts for where it stands between them. */
+/**
+ * The pages of a read; see cursor.ts for where it stands between them. Where a field vanishes while it is read, the rest
+ * is read without it, unless the filter needs it.
+ */
 export async function* readStream(context: ReadContext, request: ReadRequest): AsyncGenerator<Page> {
+  let asked = request;
+  for (;;) {
+    try {
+      for await (const page of readFrom(context, asked)) {
+        asked = { ...asked, cursor: page.cursor, resumes: true };
+        yield page;
+      }
+      return;
+    } catch (error) {
+      if (!(error instanceof ConfigError) || error.code !== INVALID_FIELD) throw error;
+      const fields = await fieldsLeft(context, asked);
+      const needed = new Set(filterFields(asked.filter));
+      const gone = asked.fields.filter((name) => !fields.includes(name));
+      if (gone.length === 0 || gone.some((name) => needed.has(name))) throw error;
+      const lost = `${asked.stream} has lost ${gone.join(", ")} while it was read`;
+      context.log.warn(`${lost}; the rest is read without`, { stream: asked.stream });
+      asked = { ...asked, fields };
+    }
+  }
+}
+
+/** Of the fields asked for those that the object still has. */
+async function fieldsLeft({ describer }: ReadContext, request: ReadRequest): Promise<readonly string[]> {
+  const { stream, fields, signal } = request;
+  describer.forget(stream);
+  const object = await describer.object(stream, signal);
+  return fields.filter((name) => name.includes(".") || object.fields.has(name));
+}
+
+async function* readFrom(context: ReadContext, request: ReadRequest): AsyncGenerator<Page> {
   throwIfCancelled(request.signal);
   const prepared = await prepare(context, request);
   if (request.cursorField === undefined) {
@@ -154,7 +189,10 @@ function inChunks({ api, log }: ReadContext, prepared: Prepared, reading: Readin
   return { ...reading, soql: (at) => wide.soql(at), wide };
 }
 
-/** The query of the first page and what it will find, for two calls of the org's day. */
+/**
+ * The query of the first page and what it will find, for two calls of the org's day. The time is a guess: Salesforce says
+ * nothing of it, so every call is taken to last as long as the one that counts, and the wait for Bulk jobs is left out.
+ */
 export async function planStream(context: ReadContext, request: ReadRequest): Promise<ReadPlan> {
   const prepared = await prepare(context, request);
   const { pushed, notPushed } = prepared.filter;
@@ -166,7 +204,10 @@ export async function planStream(context: ReadContext, request: ReadRequest): Pr
   const { api } = context;
   const { options, deleted } = prepared;
   const count = prepared.countSoql(keyset);
+  const { clock } = context;
+  const askedAt = clock.monotonicMs();
   const { totalSize } = await api.query(count, { pageSize: options.pageSize, deleted }, request.signal);
+  const callMs = Math.ceil(clock.monotonicMs() - askedAt);
   const window = { window: keyset.window, records: totalSize };
   const rest = prepared.soql(keyset);
   const isMany = totalSize > options.pageSize + MANY || !fitsUrl(api, prepared, keyset);
@@ -177,13 +218,15 @@ export async function planStream(context: ReadContext, request: ReadRequest): Pr
     const pages = Math.max(1, Math.ceil(totalSize / options.pageSize));
     // Of an empty page only the first chunk is asked for.
     const chunks = totalSize === 0 ? 1 : chunksOf(context, request, prepared, keyset);
-    return { ...described, ...window, query: rest, apiCalls: pages * chunks + forEnd };
+    const apiCalls = pages * chunks + forEnd;
+    return { ...described, ...window, query: rest, apiCalls, durationMs: apiCalls * callMs };
   }
   const jobs = keyset.fork().narrow() ? jobsFor(totalSize) : 1;
   const pages = Math.max(jobs, Math.ceil(totalSize / options.bulkPageSize));
   const apiCalls = pages + jobs * AROUND_JOB + forEnd;
   const calls = { daily: apiCalls, bulkJobs: jobs };
-  return { ...described, ...window, query: prepared.bulkSoql(keyset), apiCalls, calls };
+  const durationMs = apiCalls * callMs;
+  return { ...described, ...window, query: prepared.bulkSoql(keyset), apiCalls, calls, durationMs };
 }
 
 /** Queries for one page. */

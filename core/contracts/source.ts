@@ -134,7 +134,7 @@ export interface ReadPlan {
   readonly apiCalls: number | null;
   /** Where calls count against other buckets than the spec's first: how many against which. */
   readonly calls?: Readonly<Record<string, number>>;
-  /** At least so long by the limits of the API, milliseconds; null or absent where the source cannot say. */
+  /** At least so long for its calls and by the limits of the API, milliseconds; null or absent where the source cannot say. */
   readonly durationMs?: number | null;
 }
 

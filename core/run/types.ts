@@ -68,7 +68,7 @@ export interface PlanReport {
   readonly window: { readonly from: string | null; readonly to: string } | null;
   readonly records: number | null;
   readonly apiCalls: number | null;
-  /** At least so long by the limits of the API and what is left of them, milliseconds; null where nobody can say. */
+  /** At least so long for its calls and by what is left of the limits, milliseconds; null where nobody can say. */
   readonly durationMs: number | null;
   /** What the calls will meet in each limit of the account. */
   readonly budget: readonly BudgetForecast[];

@@ -234,6 +234,7 @@ describe("plan", () => {
       window: { from: null, to: "2026-10-01T12:00:00.000Z" },
       records: 4_000,
       apiCalls: 3,
+      durationMs: expect.any(Number),
     });
     expect(queries).toEqual([
       "SELECT COUNT() FROM Deal__c WHERE Amount > 5 AND SystemModstamp < 2026-10-01T12:00:00.000Z",

@@ -33,7 +33,9 @@ function planText(report: PlanReport, output: Output): string {
     report.apiCalls === null
       ? "an unknown number of API calls"
       : `about ${plural(report.apiCalls, "API call")}`,
-    ...(report.durationMs ? [`at least ${durationText(report.durationMs)} by the limits of the API`] : []),
+    ...(report.durationMs
+      ? [`at least ${durationText(report.durationMs)} for the calls and by the limits of the API`]
+      : []),
   ].join(", ");
   const lines = [
     `${heading(report.flow)}: ${forecast}`,

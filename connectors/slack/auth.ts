@@ -14,7 +14,7 @@ import {
   renewalTime,
   tokensOf,
 } from "../../core/http/index.js";
-import { configSchema, type SlackAuth, type SlackConfig } from "./config.js";
+import { configSchema, type RotatingAuth, type SlackConfig, tokenUrlOf } from "./config.js";
 
 /**
  * Signs requests with a token, or with access tokens that rotate: each lives 12 hours and comes with a new refresh token; the
@@ -36,7 +36,7 @@ export function createSlackAuth(
     exchange: async (refreshToken, signal) => {
       const answer = await http.request({
         method: "POST",
-        url: `${baseUrl}/oauth.v2.access`,
+        url: tokenUrlOf(auth, baseUrl),
         headers: { "content-type": "application/x-www-form-urlencoded" },
         body: form(auth, refreshToken),
         authenticate: false,
@@ -76,8 +76,8 @@ export const SLACK_OAUTH: OAuthSpec = {
     if (!parsed.success || parsed.data.auth.type !== "refreshToken") return undefined;
     const { baseUrl, auth } = parsed.data;
     return {
-      authorizeUrl: `${new URL(baseUrl).origin}/oauth/v2/authorize`,
-      tokenUrl: `${baseUrl}/oauth.v2.access`,
+      authorizeUrl: auth.authorizeUrl ?? `${new URL(baseUrl).origin}/oauth/v2/authorize`,
+      tokenUrl: tokenUrlOf(auth, baseUrl),
       clientId: auth.clientId,
       clientSecret: auth.clientSecret,
       refreshToken: auth.refreshToken,
@@ -116,7 +116,7 @@ function bearer(token: Secret, baseUrl: string): Credentials {
   return { headers: { authorization: `Bearer ${token.open()}` }, baseUrl };
 }
 
-function form(auth: Extract<SlackAuth, { type: "refreshToken" }>, refreshToken: Secret): string {
+function form(auth: RotatingAuth, refreshToken: Secret): string {
   return new URLSearchParams({
     grant_type: "refresh_token",
     client_id: auth.clientId,

@@ -197,6 +197,24 @@ describe("other ways to sign in", () => {
     expect(streams.find(({ name }) => name === "articles")).toMatchObject({ readable: true });
   });
 
+  it("people sign in at the account, or where the connection says", () => {
+    const app = (auth: object) => zendesk.spec.oauth?.app({ subdomain: "acme", auth });
+    const elsewhere = {
+      authorizeUrl: "https://proxy.example/authorize",
+      tokenUrl: "https://proxy.example/token",
+    };
+    for (const auth of [
+      { type: "oauth", clientId: "a" },
+      { type: "refreshToken", clientId: "a", refreshToken: "the-refresh-token" },
+    ]) {
+      expect(app(auth)).toMatchObject({
+        authorizeUrl: "https://acme.zendesk.com/oauth/authorizations/new",
+        tokenUrl: "https://acme.zendesk.com/oauth/tokens",
+      });
+      expect(app({ ...auth, ...elsewhere })).toMatchObject(elsewhere);
+    }
+  });
+
   it("the account is that of the subdomain where no address is given", () => {
     const parsed = zendesk.spec.configSchema.safeParse({
       subdomain: "acme",

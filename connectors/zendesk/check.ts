@@ -8,6 +8,7 @@ import {
   TransientError,
 } from "../../core/contracts/index.js";
 import type { ZendeskApi } from "./api.js";
+import { API_TOKEN_WARNING } from "./auth.js";
 import type { ZendeskConfig } from "./config.js";
 import { FORBIDDEN, NOT_FOUND } from "./errors.js";
 import { bucketOf, STREAMS, type StreamSpec } from "./streams.js";
@@ -52,7 +53,7 @@ export async function checkAccount(
     warnings.push(`The user is ${role}, and exports need an admin: use the credentials of an admin.`);
   }
   if (config.auth.type === "apiToken") {
-    warnings.push("API tokens stop on 30 April 2027, unused ones earlier: use OAuth (auth of another type).");
+    warnings.push(API_TOKEN_WARNING);
   }
   if (config.auth.type === "accessToken") {
     const life = await tokenLife(api, signal);

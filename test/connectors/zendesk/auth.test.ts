@@ -160,13 +160,15 @@ describe("other ways to sign in", () => {
     expect(fake.oauth.granted).toEqual({ client_credentials: 1 });
   });
 
-  it("an API token works, and check says that its days are numbered", async () => {
+  it("an API token works, and check and every read say that its days are numbered", async () => {
     const { fake, connect } = await deskOf();
-    const { source } = connect({ type: "apiToken", email: fake.oauth.email, apiToken: fake.oauth.apiToken });
+    const auth = { type: "apiToken", email: fake.oauth.email, apiToken: fake.oauth.apiToken };
+    const { source, log } = connect(auth);
     const report = await source.check(never());
     expect(report.warnings.join()).toContain("30 April 2027");
     const pages = await collect(source.read(await requestFor(source, "groups")));
     expect(pages.flatMap(({ records }) => records)).toHaveLength(3);
+    expect(log.lines.filter((line) => line.includes("30 April 2027"))).toHaveLength(1);
   });
 
   it("credentials that Zendesk takes for nobody are an error of check", async () => {

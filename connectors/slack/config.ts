@@ -25,6 +25,14 @@ const refreshToken = z.strictObject({
   refreshToken: secret()
     .optional()
     .describe("Refresh token (xoxe-1-...) of the installation; left out where `sluice connect` signs in."),
+  scopes: text()
+    .optional()
+    .describe(
+      "Bot scopes that `sluice connect` asks for, separated by blanks; direct messages need im:read, im:history, mpim:read and mpim:history. Default: those of every stream over channels, or none beside userScopes.",
+    ),
+  userScopes: text()
+    .optional()
+    .describe("User scopes to ask for, separated by blanks: the token of whoever signs in then reads."),
   tokenUrl: url().optional().describe("Token endpoint; default <baseUrl>/oauth.v2.access."),
   authorizeUrl: url()
     .optional()

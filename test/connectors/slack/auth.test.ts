@@ -161,6 +161,58 @@ describe("the addresses of the sign-in", () => {
   });
 });
 
+describe("the scopes that a sign-in asks for", () => {
+  const appOf = (more: object) => {
+    const auth = { type: "refreshToken", clientId: "1.2", clientSecret: "the-secret-of-the-app", ...more };
+    return slack.spec.oauth?.app(configSchema.parse({ teamId: "T0000ACME", auth }));
+  };
+
+  it("are those of the bot for every stream over channels, or those of the connection", () => {
+    expect(appOf({})).toMatchObject({
+      account: "slack.com T0000ACME",
+      authorizeParameters: { scope: expect.stringMatching(/^channels:history,.*,users:read\.email$/) },
+    });
+    const app = appOf({ scopes: "im:read im:history,mpim:read  mpim:history" });
+    expect(app?.authorizeParameters).toEqual({ scope: "im:read,im:history,mpim:read,mpim:history" });
+    expect(app?.tokensIn).toBeUndefined();
+  });
+
+  it("of a user make that user's token the one that is kept, and renewed", async () => {
+    const alone = appOf({ userScopes: "channels:read channels:history" });
+    expect(alone).toMatchObject({
+      account: "slack.com T0000ACME user",
+      authorizeParameters: { user_scope: "channels:read,channels:history" },
+      tokensIn: "authed_user",
+    });
+    expect(alone?.authorizeParameters).not.toHaveProperty("scope");
+    expect(appOf({ scopes: "team:read", userScopes: "im:read" })?.authorizeParameters).toEqual({
+      scope: "team:read",
+      user_scope: "im:read",
+    });
+
+    const { fake, connectRotating } = await rotating();
+    const server = await startScriptedServer(
+      json({
+        ok: true,
+        access_token: "xoxe.xoxb-of-the-bot",
+        refresh_token: "xoxe-1-of-the-bot",
+        authed_user: { id: "U1", access_token: fake.oauth.token, refresh_token: "xoxe-1-of-the-user" },
+      }),
+    );
+    const kept: string[] = [];
+    const source = await connectRotating(
+      { auth: { ...ROTATING(fake).auth, tokenUrl: server.url, userScopes: "channels:read" } },
+      async (token) => {
+        kept.push(token.open());
+      },
+    );
+    await source.check(never());
+    expect(kept).toEqual(["xoxe-1-of-the-user"]);
+    await source.close();
+    await server.close();
+  });
+});
+
 describe("a keeper of tokens", () => {
   it("is asked at first, before a token ends, and when one is refused; nothing else rotates", async () => {
     const { fake, clock, log } = await rotating();

@@ -185,6 +185,17 @@ const TABLE: readonly (readonly [string, Script, ErrorClass, string, Then])[] = 
     "once",
   ],
   [
+    "a cursor that takes no filter",
+    api(
+      400,
+      "INVALID_FIELD",
+      "\nFROM LoginEvent WHERE CreatedDate < 2026-10-01T12:00:00Z\n ^\nfield 'CreatedDate' can not be filtered in a query call",
+    ),
+    "config",
+    "SALESFORCE_NOT_FILTERABLE",
+    "once",
+  ],
+  [
     "an unknown object",
     api(400, "INVALID_TYPE", "sObject type 'Acount' is not supported."),
     "config",
@@ -405,6 +416,17 @@ describe("every refusal lands in its class", () => {
     expect(error.message).toContain("No such column 'Foo__c' on entity 'Account'");
     expect(error.message).not.toContain("\n");
     expect(error.fix).toContain("Foo__c");
+  });
+
+  it("says to read in full where the cursor takes no filter", async () => {
+    for (const refusal of [
+      api(400, "INVALID_FIELD", "field 'CreatedDate' can not be filtered in a query call"),
+      api(400, "INVALID_FIELD", "field 'CreatedDate' can not be sorted in a query call"),
+      api(400, "INVALID_QUERY_FILTER_OPERATOR", "invalid operator on datetime"),
+    ]) {
+      const { error } = await outcomeOf(refusal);
+      expect(error.fix).toContain("source.mode: full");
+    }
   });
 
   it("reads all four shapes of an error", () => {

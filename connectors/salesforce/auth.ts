@@ -16,7 +16,13 @@ import {
   createGrantAuthenticator,
   tokensOf,
 } from "../../core/http/index.js";
-import { defaultAudience, isSafeUrl, type SalesforceAuth, type SalesforceConfig } from "./config.js";
+import {
+  defaultAudience,
+  isSafeUrl,
+  type SalesforceAuth,
+  type SalesforceConfig,
+  tokenUrlOf,
+} from "./config.js";
 
 /** An assertion lives three minutes; Salesforce refuses a longer life. */
 const ASSERTION_LIFE_S = 180;
@@ -89,20 +95,13 @@ async function tokenRequest(
   const { auth } = config;
   return {
     method: "POST",
-    url: tokenUrl(config),
+    url: tokenUrlOf(config),
     headers: { "content-type": "application/x-www-form-urlencoded" },
     body: new URLSearchParams(await grant(auth, config, refreshToken, clock)).toString(),
     authenticate: false,
     // Asking twice is harmless; where a lost answer rotated the refresh token, the old one is dead either way.
     idempotent: true,
   };
-}
-
-function tokenUrl(config: SalesforceConfig): string {
-  if (config.auth.type === "jwt" && config.auth.tokenUrl !== undefined) return config.auth.tokenUrl;
-  // Client credentials are known to the org alone, not to the shared login hosts.
-  const host = config.auth.type === "clientCredentials" ? config.instanceUrl : config.loginUrl;
-  return `${host}/services/oauth2/token`;
 }
 
 async function grant(

@@ -4,7 +4,11 @@ import type { SalesforceApi } from "./api.js";
 
 const versions = z.array(z.looseObject({ version: z.string(), label: z.string().nullish() }));
 const limit = z.looseObject({ Max: z.number(), Remaining: z.number() }).nullish();
-const limits = z.looseObject({ DailyApiRequests: limit, DailyBulkV2QueryJobs: limit });
+const limits = z.looseObject({
+  DailyApiRequests: limit,
+  DailyBulkV2QueryJobs: limit,
+  DailyBulkV2QueryFileStorageMB: limit,
+});
 const userInfo = z.looseObject({
   preferred_username: z.string().nullish(),
   organization_id: z.string().nullish(),
@@ -23,6 +27,7 @@ export async function checkOrg(
   const known = limits.safeParse(quota instanceof AuthError ? {} : quota.json()).data;
   const daily = known?.DailyApiRequests;
   const jobs = known?.DailyBulkV2QueryJobs;
+  const results = known?.DailyBulkV2QueryFileStorageMB;
   if (daily) budget?.learn("daily", { limit: daily.Max, remaining: daily.Remaining });
   if (jobs) budget?.learn("bulkJobs", { limit: jobs.Max, remaining: jobs.Remaining });
   if (daily) {
@@ -38,6 +43,7 @@ export async function checkOrg(
     );
   }
   if (jobs) details.dailyBulkQueryJobs = `${jobs.Remaining} of ${jobs.Max} left`;
+  if (results) details.dailyBulkQueryResults = `${results.Remaining} of ${results.Max} MB left`;
   const { identity, warning } = await whoAmI(api, signal);
   if (warning !== undefined) warnings.push(warning);
   return { identity, details, warnings };

@@ -16,6 +16,10 @@ const DEFAULT_VERSION = "v67.0";
 /** Older versions lack what we rely on, and retire one by one. */
 const OLDEST_VERSION = 60;
 
+const tokenUrl = () => url().optional().describe("Token endpoint; default <loginUrl>/services/oauth2/token.");
+const authorizeUrl = () =>
+  url().optional().describe("Page where a person signs in; default <loginUrl>/services/oauth2/authorize.");
+
 const jwt = z.strictObject({
   type: z.literal("jwt").describe("JWT bearer flow: a certificate, no password and no refresh token."),
   clientId: text().describe("Consumer key of the external client app."),
@@ -24,13 +28,14 @@ const jwt = z.strictObject({
   audience: url()
     .optional()
     .describe("Audience of the assertion; default the login host, or the test host for a sandbox."),
-  tokenUrl: url().optional().describe("Token endpoint; default <loginUrl>/services/oauth2/token."),
+  tokenUrl: tokenUrl(),
 });
 
 const clientCredentials = z.strictObject({
   type: z.literal("clientCredentials").describe("Client credentials flow: the app's own run-as user."),
   clientId: text().describe("Consumer key of the external client app."),
   clientSecret: secret().describe("Consumer secret of the external client app."),
+  tokenUrl: url().optional().describe("Token endpoint; default <instanceUrl>/services/oauth2/token."),
 });
 
 const refreshToken = z.strictObject({
@@ -42,6 +47,8 @@ const refreshToken = z.strictObject({
   clientId: text().describe("Consumer key of the external client app."),
   clientSecret: secret().optional().describe("Consumer secret, where the app demands it for refreshing."),
   refreshToken: secret().describe("Refresh token; needs the scope refresh_token or offline_access."),
+  tokenUrl: tokenUrl(),
+  authorizeUrl: authorizeUrl(),
 });
 
 const oauth = z.strictObject({
@@ -57,6 +64,8 @@ const oauth = z.strictObject({
   scopes: text()
     .default("api refresh_token openid")
     .describe("Scopes to ask for, separated by blanks; refresh_token is needed."),
+  tokenUrl: tokenUrl(),
+  authorizeUrl: authorizeUrl(),
 });
 
 const accessToken = z.strictObject({
@@ -155,6 +164,14 @@ export function isSharedLoginHost(address: string): boolean {
 /** True where requests with credentials may go: https, or this machine. */
 export function isSafeUrl(address: string): boolean {
   return urlProblem(address) === undefined;
+}
+
+/** Where tokens are asked for. */
+export function tokenUrlOf({ auth, instanceUrl, loginUrl }: SalesforceConfig): string {
+  if (auth.type !== "accessToken" && auth.tokenUrl !== undefined) return auth.tokenUrl;
+  // Client credentials are known to the org alone, not to the shared login hosts.
+  const host = auth.type === "clientCredentials" ? instanceUrl : loginUrl;
+  return `${host}/services/oauth2/token`;
 }
 
 /** `aud` of the assertion: the shared login host even for orgs that sign in at their own domain. */

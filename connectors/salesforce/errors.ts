@@ -173,6 +173,14 @@ export const STATUS_ROWS: readonly StatusRow[] = [
 
   // The query.
   row({
+    // Of objects whose description has the cursor filterable all the same: LoginEvent, UriEvent and other events.
+    codes: ["INVALID_FIELD"],
+    says: /can ?not be (?:filtered|sorted) in a query call/i,
+    verdict: "config",
+    code: "SALESFORCE_NOT_FILTERABLE",
+    fix: "Set source.mode: full where this is the cursor; otherwise leave the field out of filter.",
+  }),
+  row({
     codes: ["INVALID_FIELD"],
     verdict: "config",
     code: INVALID_FIELD,
@@ -187,7 +195,7 @@ export const STATUS_ROWS: readonly StatusRow[] = [
     codes: ["MALFORMED_QUERY", "INVALID_QUERY_FILTER_OPERATOR", "INVALID_OPERATOR", "MALFORMED_ID"],
     verdict: "config",
     code: "SALESFORCE_MALFORMED_QUERY",
-    fix: "Check the filter; `sluice plan` shows the query.",
+    fix: "Check the filter; `sluice plan` shows the query. Objects that refuse a filter on their cursor want source.mode: full.",
   }),
   row({
     codes: ["QUERY_TOO_COMPLICATED", "QUERY_TOO_LONG"],

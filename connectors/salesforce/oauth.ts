@@ -1,5 +1,5 @@
 import type { OAuthSpec } from "../../core/contracts/index.js";
-import { configSchema } from "./config.js";
+import { configSchema, tokenUrlOf } from "./config.js";
 
 /** For connections whose configured refresh token is replaced; openid lets us say who signed in. */
 const DEFAULT_SCOPES = "api refresh_token openid";
@@ -10,11 +10,12 @@ const DEFAULT_SCOPES = "api refresh_token openid";
  */
 export const salesforceOAuth: OAuthSpec = {
   app: (config) => {
-    const { auth, instanceUrl, loginUrl } = configSchema.parse(config);
+    const parsed = configSchema.parse(config);
+    const { auth, instanceUrl, loginUrl } = parsed;
     if (auth.type !== "oauth" && auth.type !== "refreshToken") return undefined;
     return {
-      authorizeUrl: `${loginUrl}/services/oauth2/authorize`,
-      tokenUrl: `${loginUrl}/services/oauth2/token`,
+      authorizeUrl: auth.authorizeUrl ?? `${loginUrl}/services/oauth2/authorize`,
+      tokenUrl: tokenUrlOf(parsed),
       clientId: auth.clientId,
       clientSecret: auth.clientSecret,
       refreshToken: auth.type === "refreshToken" ? auth.refreshToken : undefined,

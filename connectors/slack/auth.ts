@@ -14,7 +14,7 @@ import {
   renewalTime,
   tokensOf,
 } from "../../core/http/index.js";
-import { configSchema, type SlackAuth, type SlackConfig } from "./config.js";
+import { configSchema, type RotatingAuth, type SlackConfig, tokenUrlOf } from "./config.js";
 
 /**
  * Signs requests with a token, or with access tokens that rotate: each lives 12 hours and comes with a new refresh token; the
@@ -36,7 +36,7 @@ export function createSlackAuth(
     exchange: async (refreshToken, signal) => {
       const answer = await http.request({
         method: "POST",
-        url: `${baseUrl}/oauth.v2.access`,
+        url: tokenUrlOf(auth, baseUrl),
         headers: { "content-type": "application/x-www-form-urlencoded" },
         body: form(auth, refreshToken),
         authenticate: false,
@@ -44,7 +44,7 @@ export function createSlackAuth(
         idempotent: true,
         signal,
       });
-      return parseTokens(answer.json(), context.clock.now(), context.connection);
+      return parseTokens(answer.json(), auth, context.clock.now(), context.connection);
     },
     sign: ({ accessToken, refreshToken }) => {
       secrets.push(accessToken);
@@ -56,7 +56,7 @@ export function createSlackAuth(
 
 export type AuthContext = Pick<ConnectorContext, "clock" | "connection" | "onTokenRotated" | "tokens">;
 
-/** Asked for when a person signs in; a flow needs those of its streams only. */
+/** Asked for where the connection does not say; a flow needs those of its streams only. */
 const BOT_SCOPES = [
   "channels:history",
   "channels:read",
@@ -67,7 +67,10 @@ const BOT_SCOPES = [
   "usergroups:read",
   "users:read",
   "users:read.email",
-].join(",");
+].join(" ");
+
+/** Member of a token answer that holds the tokens of whoever signed in. */
+const USER = "authed_user";
 
 /** How a person signs in with a browser: the app's OAuth page, then a code for the first pair of tokens. */
 export const SLACK_OAUTH: OAuthSpec = {
@@ -76,13 +79,15 @@ export const SLACK_OAUTH: OAuthSpec = {
     if (!parsed.success || parsed.data.auth.type !== "refreshToken") return undefined;
     const { baseUrl, auth } = parsed.data;
     return {
-      authorizeUrl: `${new URL(baseUrl).origin}/oauth/v2/authorize`,
-      tokenUrl: `${baseUrl}/oauth.v2.access`,
+      authorizeUrl: auth.authorizeUrl ?? `${new URL(baseUrl).origin}/oauth/v2/authorize`,
+      tokenUrl: tokenUrlOf(auth, baseUrl),
       clientId: auth.clientId,
       clientSecret: auth.clientSecret,
       refreshToken: auth.refreshToken,
-      account: `${new URL(baseUrl).host} ${parsed.data.teamId ?? ""}`.trim(),
-      authorizeParameters: { scope: BOT_SCOPES },
+      account: accountOf(parsed.data, auth),
+      authorizeParameters: scopeParameters(auth),
+      // Two tokens may come: the bot's at the top of the answer, the user's inside.
+      ...(auth.userScopes === undefined ? {} : { tokensIn: USER }),
       tokenBody: "form",
       redirectHost: "localhost",
       registeredAt:
@@ -97,6 +102,27 @@ export const SLACK_OAUTH: OAuthSpec = {
     "SLACK_INVALID_GRANT",
   ],
 };
+
+/** The bot and a person are two accounts: the tokens of one are not used for the other. */
+function accountOf({ baseUrl, teamId }: SlackConfig, { userScopes }: RotatingAuth): string {
+  const names = [new URL(baseUrl).host, teamId, userScopes === undefined ? undefined : "user"];
+  return names.filter((name) => name !== undefined).join(" ");
+}
+
+function scopeParameters({ scopes, userScopes }: RotatingAuth): Record<string, string> {
+  const bot = scopes ?? (userScopes === undefined ? BOT_SCOPES : undefined);
+  return {
+    ...(bot === undefined ? {} : { scope: commaSeparated(bot) }),
+    ...(userScopes === undefined ? {} : { user_scope: commaSeparated(userScopes) }),
+  };
+}
+
+function commaSeparated(scopes: string): string {
+  return scopes
+    .split(/[\s,]+/)
+    .filter((scope) => scope !== "")
+    .join(",");
+}
 
 function fixedToken(token: Secret, baseUrl: string, connection: string): Authenticator {
   const credentials = bearer(token, baseUrl);
@@ -116,7 +142,7 @@ function bearer(token: Secret, baseUrl: string): Credentials {
   return { headers: { authorization: `Bearer ${token.open()}` }, baseUrl };
 }
 
-function form(auth: Extract<SlackAuth, { type: "refreshToken" }>, refreshToken: Secret): string {
+function form(auth: RotatingAuth, refreshToken: Secret): string {
   return new URLSearchParams({
     grant_type: "refresh_token",
     client_id: auth.clientId,
@@ -125,11 +151,12 @@ function form(auth: Extract<SlackAuth, { type: "refreshToken" }>, refreshToken: 
   }).toString();
 }
 
-/** A renewal of a user token answers with the tokens inside `authed_user`. */
-function parseTokens(answer: unknown, now: number, connection: string): TokenSet {
+/** A renewal may answer with a user's tokens inside `authed_user`, or at the top. */
+function parseTokens(answer: unknown, auth: RotatingAuth, now: number, connection: string): TokenSet {
   const whole: object = typeof answer === "object" && answer !== null ? answer : {};
-  const user: unknown = Reflect.get(whole, "authed_user");
-  const from = "access_token" in whole || typeof user !== "object" || user === null ? whole : user;
+  const user: unknown = Reflect.get(whole, USER);
+  const hasUser = typeof user === "object" && user !== null && "access_token" in user;
+  const from = hasUser && (auth.userScopes !== undefined || !("access_token" in whole)) ? user : whole;
   const access: unknown = Reflect.get(from, "access_token");
   const refresh: unknown = Reflect.get(from, "refresh_token");
   const seconds: unknown = Reflect.get(from, "expires_in");

@@ -25,6 +25,18 @@ const refreshToken = z.strictObject({
   refreshToken: secret()
     .optional()
     .describe("Refresh token (xoxe-1-...) of the installation; left out where `sluice connect` signs in."),
+  scopes: text()
+    .optional()
+    .describe(
+      "Bot scopes that `sluice connect` asks for, separated by blanks; direct messages need im:read, im:history, mpim:read and mpim:history. Default: those of every stream over channels, or none beside userScopes.",
+    ),
+  userScopes: text()
+    .optional()
+    .describe("User scopes to ask for, separated by blanks: the token of whoever signs in then reads."),
+  tokenUrl: url().optional().describe("Token endpoint; default <baseUrl>/oauth.v2.access."),
+  authorizeUrl: url()
+    .optional()
+    .describe("Page where a person signs in; default /oauth/v2/authorize at the host of baseUrl."),
 });
 
 export const configSchema = z.strictObject({
@@ -41,6 +53,8 @@ export const configSchema = z.strictObject({
 
 export type SlackConfig = z.output<typeof configSchema>;
 export type SlackAuth = SlackConfig["auth"];
+/** The auth that asks for tokens. */
+export type RotatingAuth = Extract<SlackAuth, { type: "refreshToken" }>;
 
 /** Most messages that Slack hands out in one answer. */
 export const MOST_PER_PAGE = 999;
@@ -120,6 +134,11 @@ export function readOptions(options: unknown): SlackOptions {
   const parsed = parsedOptions.safeParse(options ?? optionsSchema.parse({}));
   if (parsed.success) return parsed.data;
   throw new ConfigError("SLACK_OPTIONS", z.prettifyError(parsed.error), { place: "source.options" });
+}
+
+/** Where tokens are asked for. */
+export function tokenUrlOf(auth: RotatingAuth, baseUrl: string): string {
+  return auth.tokenUrl ?? `${baseUrl}/oauth.v2.access`;
 }
 
 /** The secrets of a connection, for redaction. */

@@ -23,6 +23,7 @@
  * - How long page cursors live: none is kept beyond a run, and one that was forgotten is replaced by the place reached.
  * - Free plans hide old messages (`is_limited`): what is hidden is not taken for deleted.
  * - Whether apps accept a loopback redirect when a person signs in: where not, the refresh token of the installation is set by hand.
+ * - Whether the renewal of a user's token answers inside authed_user, as the first one does: it is looked for there and at the top.
  * - Whether a lost answer of oauth.v2.access rotated the refresh token: asking again tells.
  */
 import type {

@@ -38,6 +38,7 @@ export class ZendeskApi {
   readonly #login: ManagedHttpClient;
   readonly #warned = new Set<string>();
   #behindMs = 0;
+  #accountExists = false;
 
   constructor(
     baseUrl: string,
@@ -67,6 +68,11 @@ export class ZendeskApi {
     return [this.#login, ...this.#clients.values()].reduce((sum, client) => sum + client.calls, 0);
   }
 
+  /** True once the account has answered: a 404 is then about one address. */
+  get accountExists(): boolean {
+    return this.#accountExists;
+  }
+
   get budgets(): Budgets {
     return this.#budgets;
   }
@@ -87,8 +93,10 @@ export class ZendeskApi {
     const client = this.#clients.get(bucket);
     if (client === undefined) throw new ConfigError("ZENDESK_BUCKET", `there is no bucket ${bucket}`);
     const answer = await client.request({ method: "GET", url: this.url(path, parameters), signal });
+    const body = answer.json();
+    this.#accountExists = true;
     return {
-      body: answer.json(),
+      body,
       bytes: answer.body.length,
       refused: (key) => answer.refusedRecords([key]),
     };

@@ -19,6 +19,10 @@ import { baseUrlOf, type ZendeskAuth, type ZendeskConfig } from "./config.js";
 /** A token is renewed so long before its end, or in the last tenth of a shorter life: a page may take minutes to wait for. */
 const EARLY_MS = 3 * 3_600_000;
 
+/** Said by `check`, and once by every connection that signs in so. */
+export const API_TOKEN_WARNING =
+  "API tokens stop on 30 April 2027, unused ones earlier: use OAuth (auth of another type).";
+
 const tokenAnswer = z.looseObject({
   access_token: z.string().min(1),
   refresh_token: z.string().min(1).nullish(),
@@ -78,6 +82,8 @@ export function createZendeskAuth(
       secrets,
     });
   }
+
+  if (auth.type === "apiToken") context.log.warn(API_TOKEN_WARNING, { connection });
 
   let renewAt = Number.POSITIVE_INFINITY;
   let handedOut = false;

@@ -3,13 +3,13 @@ import {
   AuthError,
   type CheckReport,
   type Clock,
-  ConfigError,
   type StreamInfo,
   TransientError,
 } from "../../core/contracts/index.js";
-import type { ZendeskApi } from "./api.js";
+import type { Answer, ZendeskApi } from "./api.js";
+import { API_TOKEN_WARNING } from "./auth.js";
 import type { ZendeskConfig } from "./config.js";
-import { FORBIDDEN, NOT_FOUND } from "./errors.js";
+import { isOfOneStream, reasonOf } from "./errors.js";
 import { bucketOf, STREAMS, type StreamSpec } from "./streams.js";
 
 const me = z.looseObject({
@@ -52,7 +52,7 @@ export async function checkAccount(
     warnings.push(`The user is ${role}, and exports need an admin: use the credentials of an admin.`);
   }
   if (config.auth.type === "apiToken") {
-    warnings.push("API tokens stop on 30 April 2027, unused ones earlier: use OAuth (auth of another type).");
+    warnings.push(API_TOKEN_WARNING);
   }
   if (config.auth.type === "accessToken") {
     const life = await tokenLife(api, signal);
@@ -88,8 +88,8 @@ async function whoAmI(api: ZendeskApi, signal: AbortSignal): Promise<Identity> {
 
 /** ISO text; undefined where the token lives for ever, or may not be asked about. */
 async function tokenLife(api: ZendeskApi, signal: AbortSignal): Promise<string | undefined> {
-  const answer = await tolerate(api.get("oauth/tokens/current.json", [], "account", signal));
-  if (answer instanceof Error) return undefined;
+  const answer = await tolerate(api, api.get("oauth/tokens/current.json", [], "account", signal));
+  if (typeof answer === "string") return undefined;
   return currentToken.safeParse(answer.body).data?.token.expires_at ?? undefined;
 }
 
@@ -107,8 +107,8 @@ export async function discoverStreams(api: ZendeskApi, signal: AbortSignal): Pro
   const workers = Array.from({ length: PROBES }, async () => {
     for (let path = probes.shift(); path !== undefined; path = probes.shift()) {
       const bucket = path.startsWith("help_center/") ? "helpCenter" : "account";
-      const answer = await tolerate(api.get(path, [["page[size]", "1"]], bucket, signal));
-      outcome.set(path, answer instanceof Error ? answer.message : undefined);
+      const answer = await tolerate(api, api.get(path, [["page[size]", "1"]], bucket, signal));
+      outcome.set(path, typeof answer === "string" ? answer : undefined);
     }
   });
   await Promise.all(workers);
@@ -131,11 +131,10 @@ function infoOf(spec: StreamSpec, role: string, refusal: string | undefined): St
   return { name, label, readable: reason === undefined, ...(reason === undefined ? {} : { reason }) };
 }
 
-/** A right or a feature that is missing is worth a word, everything else stops. */
-async function tolerate<T>(asked: Promise<T>): Promise<T | AuthError | ConfigError> {
+/** The answer, or why it is not to be had: a right or a feature that is missing is worth a word, everything else stops. */
+async function tolerate(api: ZendeskApi, asked: Promise<Answer>): Promise<Answer | string> {
   return asked.catch((error: unknown) => {
-    if (error instanceof AuthError && error.code === FORBIDDEN) return error;
-    if (error instanceof ConfigError && error.code === NOT_FOUND) return error;
+    if (isOfOneStream(error, api.accountExists)) return reasonOf(error);
     throw error;
   });
 }

@@ -11,6 +11,8 @@ import {
 import { USUAL_EXPORTS_PER_MINUTE } from "./buckets.js";
 
 const tokenUrl = () => url().optional().describe("Token endpoint; default <baseUrl>/oauth/tokens.");
+const authorizeUrl = () =>
+  url().optional().describe("Page where a person signs in; default <baseUrl>/oauth/authorizations/new.");
 const scope = () =>
   text().default("read").describe("Scopes to ask for, separated by blanks; reading needs read.");
 
@@ -24,6 +26,7 @@ const oauth = z.strictObject({
   clientSecret: secret().optional().describe("Secret of the OAuth client; a public client has none."),
   scope: scope(),
   tokenUrl: tokenUrl(),
+  authorizeUrl: authorizeUrl(),
 });
 
 const refreshToken = z.strictObject({
@@ -35,6 +38,7 @@ const refreshToken = z.strictObject({
   ),
   scope: scope(),
   tokenUrl: tokenUrl(),
+  authorizeUrl: authorizeUrl(),
 });
 
 const clientCredentials = z.strictObject({

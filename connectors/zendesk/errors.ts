@@ -1,3 +1,4 @@
+import { AuthError, ConfigError } from "../../core/contracts/index.js";
 import type { Answer, StatusRow } from "../../core/http/index.js";
 
 /*
@@ -39,14 +40,30 @@ function member(holder: unknown, name: string): unknown {
 
 /** Codes that the reader acts on itself. */
 export const TOO_RECENT = "ZENDESK_TOO_RECENT";
-export const FORBIDDEN = "ZENDESK_FORBIDDEN";
-export const NOT_FOUND = "ZENDESK_NOT_FOUND";
+const FORBIDDEN = "ZENDESK_FORBIDDEN";
+const NOT_FOUND = "ZENDESK_NOT_FOUND";
+const NO_ACCOUNT = "ZENDESK_NO_ACCOUNT";
 /** A cursor that Zendesk no longer takes, and paging that a list does not know, come as one of these. */
 export const REFUSED_PARAMETER: ReadonlySet<string> = new Set([
   "ZENDESK_BAD_REQUEST",
   "ZENDESK_INVALID_VALUE",
   "ZENDESK_UNPROCESSABLE",
 ]);
+
+/**
+ * True where one stream alone is not to be had, for want of a right, a plan or its address. A 404 without Zendesk's JSON is
+ * one of them where the account has answered before.
+ */
+export function isOfOneStream(error: unknown, accountExists: boolean): error is AuthError | ConfigError {
+  if (error instanceof AuthError) return error.code === FORBIDDEN;
+  if (!(error instanceof ConfigError)) return false;
+  return error.code === NOT_FOUND || (accountExists && error.code === NO_ACCOUNT);
+}
+
+/** Why, for an error that is of one stream. */
+export function reasonOf(error: AuthError | ConfigError): string {
+  return error.code === NO_ACCOUNT ? "the account has no such address" : error.message;
+}
 
 type Row = Omit<StatusRow, "when"> & {
   readonly names?: readonly string[];
@@ -133,7 +150,7 @@ export const STATUS_ROWS: readonly StatusRow[] = [
     // Zendesk's own 404s are JSON; an account that does not exist is answered by the gateway.
     when: ({ body }) => faultOf(body).name === "",
     verdict: "config",
-    code: "ZENDESK_NO_ACCOUNT",
+    code: NO_ACCOUNT,
     message: "there is no such account or address",
     fix: "Check subdomain (and baseUrl) of the connection.",
   },

@@ -27,6 +27,8 @@
  * - whether the article export tells its end: without end_of_stream an empty page is the end;
  * - which lists page by offset only: each is asked by cursor first and read by what it answers;
  * - whether metric sets hang on their tickets or come beside them: both are read, and tickets without one are counted in the log;
+ * - what becomes of users that are deleted for good: before that they come with active false, which stays; if the export hands
+ *   them out once more, permanently_deleted is taken as it comes. Their list (deleted_users) is not read;
  * - what becomes of comments that are redacted or made private later: read ticket_events for such changes.
  */
 import type {

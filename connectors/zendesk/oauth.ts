@@ -12,7 +12,7 @@ export const zendeskOAuth: OAuthSpec = {
     if (auth.type !== "oauth" && auth.type !== "refreshToken") return undefined;
     const baseUrl = baseUrlOf(parsed);
     return {
-      authorizeUrl: `${baseUrl}/oauth/authorizations/new`,
+      authorizeUrl: auth.authorizeUrl ?? `${baseUrl}/oauth/authorizations/new`,
       tokenUrl: auth.tokenUrl ?? `${baseUrl}/oauth/tokens`,
       clientId: auth.clientId,
       clientSecret: auth.clientSecret,

@@ -24,7 +24,7 @@ import {
 } from "./cursor.js";
 import { readCursorExport } from "./cursor-export.js";
 import { CUSTOM_PREFIX, type CustomFields } from "./custom-fields.js";
-import { FORBIDDEN, NOT_FOUND } from "./errors.js";
+import { isOfOneStream, reasonOf } from "./errors.js";
 import { ListReader } from "./list.js";
 import type { Reading, Step } from "./reading.js";
 import { createShaper } from "./shape.js";
@@ -72,7 +72,7 @@ function readPages(reading: Reading, state: State, signal: AbortSignal): AsyncGe
   const available = <S extends State>(step: (state: S, signal: AbortSignal) => Promise<Step<S>>) => {
     return (at: S, either: AbortSignal) =>
       step(at, either).catch((error: unknown): never => {
-        throw unavailable(reading.spec, error);
+        throw unavailable(reading, error);
       });
   };
   switch (state.paging) {
@@ -100,14 +100,12 @@ function readPages(reading: Reading, state: State, signal: AbortSignal): AsyncGe
 }
 
 /** A refusal of the stream itself, in words that say what it takes; everything else as it is. */
-export function unavailable(spec: StreamSpec, error: unknown): unknown {
-  const isForbidden = error instanceof AuthError && error.code === FORBIDDEN;
-  const isMissing = error instanceof ConfigError && error.code === NOT_FOUND;
-  if (!isForbidden && !isMissing) return error;
-  const Kind = isForbidden ? AuthError : ConfigError;
+function unavailable({ api, spec }: Reading, error: unknown): unknown {
+  if (!isOfOneStream(error, api.accountExists)) return error;
+  const Kind = error instanceof AuthError ? AuthError : ConfigError;
   return new Kind(
     "ZENDESK_STREAM_UNAVAILABLE",
-    `${spec.name} cannot be read by this connection: ${error.message}`,
+    `${spec.name} cannot be read by this connection: ${reasonOf(error)}`,
     {
       ...(error.place === undefined ? {} : { place: error.place }),
       fix: `It needs ${spec.needs ?? "the right to see it"}, and a token whose scopes allow it; \`sluice discover\` shows what can be read.`,

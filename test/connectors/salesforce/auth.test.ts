@@ -2,6 +2,7 @@ import { createPublicKey, generateKeyPairSync, verify } from "node:crypto";
 import { inspect } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { configSchema, defaultAudience } from "../../../connectors/salesforce/config.js";
+import { salesforce } from "../../../connectors/salesforce/index.js";
 import type { Secret } from "../../../core/contracts/index.js";
 import { PatientClock } from "../../core/http/patient-clock.js";
 import { json, type ScriptedServer, startScriptedServer } from "../../core/http/scripted-server.js";
@@ -217,6 +218,21 @@ describe("the token request and its answer", () => {
   });
 
   it.each([
+    { type: "jwt", clientId: "a", username: "me@acme.example", privateKey: pem },
+    { type: "clientCredentials", clientId: "a", clientSecret: "the-secret-of-the-app" },
+    { type: "refreshToken", clientId: "a", refreshToken: "the-refresh-token" },
+  ])("goes to tokenUrl where there is one: $type", async (auth) => {
+    const { source } = connectTo(org.url, {
+      clock,
+      config: { auth: { ...auth, tokenUrl: `${server.url}/elsewhere/token` } },
+    });
+    await source.discover(never());
+    expect(server.seen.map(({ url }) => url)).toEqual(["/elsewhere/token"]);
+    expect(org.seen[0]?.headers.authorization).toBe("Bearer 00Dxx!fresh");
+    await source.close();
+  });
+
+  it.each([
     ["http://evil.example", "config", "SALESFORCE_INSTANCE_URL"],
     ["ftp://evil.example", "config", "SALESFORCE_INSTANCE_URL"],
     ["not a url", "config", "SALESFORCE_INSTANCE_URL"],
@@ -321,6 +337,25 @@ describe("the configuration", () => {
       "https://test.salesforce.com",
     );
   });
+});
+
+it("people sign in at the login host, or where the connection says", () => {
+  const app = (auth: object) =>
+    salesforce.spec.oauth?.app({ instanceUrl: "https://acme.my.salesforce.com", auth });
+  const elsewhere = {
+    authorizeUrl: "https://proxy.example/authorize",
+    tokenUrl: "https://proxy.example/token",
+  };
+  for (const auth of [
+    { type: "oauth", clientId: "a" },
+    { type: "refreshToken", clientId: "a", refreshToken: "the-refresh-token" },
+  ]) {
+    expect(app(auth)).toMatchObject({
+      authorizeUrl: "https://login.salesforce.com/services/oauth2/authorize",
+      tokenUrl: "https://login.salesforce.com/services/oauth2/token",
+    });
+    expect(app({ ...auth, ...elsewhere })).toMatchObject(elsewhere);
+  }
 });
 
 it("a session that ends during concurrent requests is renewed once", async () => {

@@ -300,6 +300,24 @@ describe("check", () => {
     });
   });
 
+  it("says what is left of the day's Bulk jobs and results, where the org tells", async () => {
+    const { source } = await org({
+      "/services/data": versions,
+      limits: json({
+        DailyApiRequests: { Max: 1000, Remaining: 900 },
+        DailyBulkV2QueryJobs: { Max: 10_000, Remaining: 9_990 },
+        DailyBulkV2QueryFileStorageMB: { Max: 976_562, Remaining: 976_000 },
+      }) as never,
+      "/services/oauth2/userinfo": user,
+    });
+    expect((await source.check(never())).details).toEqual({
+      apiVersion: "v67.0",
+      dailyApiRequests: "900 of 1000 left",
+      dailyBulkQueryJobs: "9990 of 10000 left",
+      dailyBulkQueryResults: "976000 of 976562 MB left",
+    });
+  });
+
   it("warns of what is missing, each with its fix", async () => {
     const forbidden = apiError(403, "INSUFFICIENT_ACCESS", "no") as never;
     const { source } = await org({

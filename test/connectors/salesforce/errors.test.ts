@@ -9,9 +9,12 @@ import {
   json,
   type Script,
   type ScriptedServer,
+  silence,
   startScriptedServer,
 } from "../../core/http/scripted-server.js";
 import { seededRandom } from "../../seeded-random.js";
+
+const SILENCE = silence();
 
 let server: ScriptedServer;
 beforeEach(async () => {
@@ -43,6 +46,8 @@ async function outcomeOf(script: Script): Promise<Outcome> {
     auth,
     statusTable: STATUS_ROWS,
     maxLimitWaitMs: 10_000,
+    // Short for this script alone: on a busy machine the others would time out too.
+    ...(script === SILENCE ? { idleTimeoutMs: 30 } : {}),
   });
   const url = `${server.url}/services/data/v67.0/query?q=SELECT+Id+FROM+Account`;
   const error = await http.request({ method: "GET", url }).then(
@@ -182,6 +187,17 @@ const TABLE: readonly (readonly [string, Script, ErrorClass, string, Then])[] = 
     ),
     "config",
     "SALESFORCE_INVALID_FIELD",
+    "once",
+  ],
+  [
+    "a cursor that takes no filter",
+    api(
+      400,
+      "INVALID_FIELD",
+      "\nFROM LoginEvent WHERE CreatedDate < 2026-10-01T12:00:00Z\n ^\nfield 'CreatedDate' can not be filtered in a query call",
+    ),
+    "config",
+    "SALESFORCE_NOT_FILTERABLE",
     "once",
   ],
   [
@@ -371,6 +387,7 @@ const TABLE: readonly (readonly [string, Script, ErrorClass, string, Then])[] = 
     "HTTP_BAD_JSON",
     { tries: 5 },
   ],
+  ["no answer at all", SILENCE, "transient", "HTTP_TIMEOUT", { tries: 5 }],
 ];
 
 describe("every refusal lands in its class", () => {
@@ -405,6 +422,17 @@ describe("every refusal lands in its class", () => {
     expect(error.message).toContain("No such column 'Foo__c' on entity 'Account'");
     expect(error.message).not.toContain("\n");
     expect(error.fix).toContain("Foo__c");
+  });
+
+  it("says to read in full where the cursor takes no filter", async () => {
+    for (const refusal of [
+      api(400, "INVALID_FIELD", "field 'CreatedDate' can not be filtered in a query call"),
+      api(400, "INVALID_FIELD", "field 'CreatedDate' can not be sorted in a query call"),
+      api(400, "INVALID_QUERY_FILTER_OPERATOR", "invalid operator on datetime"),
+    ]) {
+      const { error } = await outcomeOf(refusal);
+      expect(error.fix).toContain("source.mode: full");
+    }
   });
 
   it("reads all four shapes of an error", () => {

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { configSchema } from "../../../connectors/slack/config.js";
 import { slack } from "../../../connectors/slack/index.js";
 import { Secret, type TokenKeeper } from "../../../core/contracts/index.js";
+import { json, startScriptedServer } from "../../core/http/scripted-server.js";
 import { seededRandom } from "../../seeded-random.js";
 import { ago, collect, DAY, HOUR, NOON, never, recordsOf, requestFor, workspaceOf } from "./workspace.js";
 
@@ -24,18 +25,19 @@ async function rotating(more: { readonly tokenMs?: number } = {}) {
   }, more);
   const { fake } = connected;
   const stored: string[] = [];
-  const connect = async (extra: object = {}) => {
+  const store = async (token: Secret) => {
+    // Asked for before the access token that came with it was used.
+    expect(fake.requests.recent.at(-1)).toContain("oauth.v2.access");
+    stored.push(token.open());
+  };
+  const connect = async (extra: object = {}, onTokenRotated = store) => {
     return slack.connect(configSchema.parse({ baseUrl: fake.url, ...ROTATING(fake), ...extra }), {
       connection: "chat",
       clock: connected.clock,
       random: seededRandom(1),
       log: connected.log,
       tmpDir: "/nowhere",
-      onTokenRotated: async (token: Secret) => {
-        // Asked for before the access token that came with it was used.
-        expect(fake.requests.recent.at(-1)).toContain("oauth.v2.access");
-        stored.push(token.open());
-      },
+      onTokenRotated,
     });
   };
   return { ...connected, stored, connectRotating: connect };
@@ -123,6 +125,91 @@ describe("a token that rotates", () => {
       expect(words).not.toContain(secret);
     await source.close();
     await again.close();
+  });
+});
+
+describe("the addresses of the sign-in", () => {
+  const elsewhere = {
+    authorizeUrl: "https://proxy.example/authorize",
+    tokenUrl: "https://proxy.example/token",
+  };
+
+  it("are those of the connection where it has any", () => {
+    const auth = {
+      type: "refreshToken",
+      clientId: "1.2",
+      clientSecret: "the-secret-of-the-app",
+      ...elsewhere,
+    };
+    expect(slack.spec.oauth?.app(configSchema.parse({ auth }))).toMatchObject(elsewhere);
+  });
+
+  it("of the token endpoint holds for renewals too", async () => {
+    const { fake, connectRotating } = await rotating();
+    const server = await startScriptedServer(
+      json({ ok: true, access_token: fake.oauth.token, expires_in: 43_200, refresh_token: "xoxe-1-next" }),
+    );
+    const source = await connectRotating(
+      { auth: { ...ROTATING(fake).auth, tokenUrl: `${server.url}/token` } },
+      async () => undefined,
+    );
+    await source.check(never());
+    expect(server.seen.map(({ method, url }) => `${method} ${url}`)).toEqual(["POST /token"]);
+    expect(fake.oauth.renewals).toBe(0);
+    await source.close();
+    await server.close();
+  });
+});
+
+describe("the scopes that a sign-in asks for", () => {
+  const appOf = (more: object) => {
+    const auth = { type: "refreshToken", clientId: "1.2", clientSecret: "the-secret-of-the-app", ...more };
+    return slack.spec.oauth?.app(configSchema.parse({ teamId: "T0000ACME", auth }));
+  };
+
+  it("are those of the bot for every stream over channels, or those of the connection", () => {
+    expect(appOf({})).toMatchObject({
+      account: "slack.com T0000ACME",
+      authorizeParameters: { scope: expect.stringMatching(/^channels:history,.*,users:read\.email$/) },
+    });
+    const app = appOf({ scopes: "im:read im:history,mpim:read  mpim:history" });
+    expect(app?.authorizeParameters).toEqual({ scope: "im:read,im:history,mpim:read,mpim:history" });
+    expect(app?.tokensIn).toBeUndefined();
+  });
+
+  it("of a user make that user's token the one that is kept, and renewed", async () => {
+    const alone = appOf({ userScopes: "channels:read channels:history" });
+    expect(alone).toMatchObject({
+      account: "slack.com T0000ACME user",
+      authorizeParameters: { user_scope: "channels:read,channels:history" },
+      tokensIn: "authed_user",
+    });
+    expect(alone?.authorizeParameters).not.toHaveProperty("scope");
+    expect(appOf({ scopes: "team:read", userScopes: "im:read" })?.authorizeParameters).toEqual({
+      scope: "team:read",
+      user_scope: "im:read",
+    });
+
+    const { fake, connectRotating } = await rotating();
+    const server = await startScriptedServer(
+      json({
+        ok: true,
+        access_token: "xoxe.xoxb-of-the-bot",
+        refresh_token: "xoxe-1-of-the-bot",
+        authed_user: { id: "U1", access_token: fake.oauth.token, refresh_token: "xoxe-1-of-the-user" },
+      }),
+    );
+    const kept: string[] = [];
+    const source = await connectRotating(
+      { auth: { ...ROTATING(fake).auth, tokenUrl: server.url, userScopes: "channels:read" } },
+      async (token) => {
+        kept.push(token.open());
+      },
+    );
+    await source.check(never());
+    expect(kept).toEqual(["xoxe-1-of-the-user"]);
+    await source.close();
+    await server.close();
   });
 });
 

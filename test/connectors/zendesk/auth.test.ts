@@ -160,13 +160,15 @@ describe("other ways to sign in", () => {
     expect(fake.oauth.granted).toEqual({ client_credentials: 1 });
   });
 
-  it("an API token works, and check says that its days are numbered", async () => {
+  it("an API token works, and check and every read say that its days are numbered", async () => {
     const { fake, connect } = await deskOf();
-    const { source } = connect({ type: "apiToken", email: fake.oauth.email, apiToken: fake.oauth.apiToken });
+    const auth = { type: "apiToken", email: fake.oauth.email, apiToken: fake.oauth.apiToken };
+    const { source, log } = connect(auth);
     const report = await source.check(never());
     expect(report.warnings.join()).toContain("30 April 2027");
     const pages = await collect(source.read(await requestFor(source, "groups")));
     expect(pages.flatMap(({ records }) => records)).toHaveLength(3);
+    expect(log.lines.filter((line) => line.includes("30 April 2027"))).toHaveLength(1);
   });
 
   it("credentials that Zendesk takes for nobody are an error of check", async () => {
@@ -195,6 +197,24 @@ describe("other ways to sign in", () => {
     expect(streams.find(({ name }) => name === "tickets")?.reason).toContain("admin");
     expect(streams.find(({ name }) => name === "groups")).toMatchObject({ readable: true });
     expect(streams.find(({ name }) => name === "articles")).toMatchObject({ readable: true });
+  });
+
+  it("people sign in at the account, or where the connection says", () => {
+    const app = (auth: object) => zendesk.spec.oauth?.app({ subdomain: "acme", auth });
+    const elsewhere = {
+      authorizeUrl: "https://proxy.example/authorize",
+      tokenUrl: "https://proxy.example/token",
+    };
+    for (const auth of [
+      { type: "oauth", clientId: "a" },
+      { type: "refreshToken", clientId: "a", refreshToken: "the-refresh-token" },
+    ]) {
+      expect(app(auth)).toMatchObject({
+        authorizeUrl: "https://acme.zendesk.com/oauth/authorizations/new",
+        tokenUrl: "https://acme.zendesk.com/oauth/tokens",
+      });
+      expect(app({ ...auth, ...elsewhere })).toMatchObject(elsewhere);
+    }
   });
 
   it("the account is that of the subdomain where no address is given", () => {

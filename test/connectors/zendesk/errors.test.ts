@@ -11,9 +11,14 @@ import {
   reset,
   type Script,
   type ScriptedServer,
+  silence,
   startScriptedServer,
 } from "../../core/http/scripted-server.js";
 import { seededRandom } from "../../seeded-random.js";
+import { never } from "./account.js";
+import { scriptedDesk } from "./desk.js";
+
+const SILENCE = silence();
 
 let server: ScriptedServer;
 beforeEach(async () => {
@@ -40,6 +45,8 @@ async function outcomeOf(script: Script) {
     auth,
     statusTable: STATUS_ROWS,
     maxLimitWaitMs: 20_000,
+    // Short for this script alone: on a busy machine the others would time out too.
+    ...(script === SILENCE ? { idleTimeoutMs: 30 } : {}),
   });
   const error = await http.request({ method: "GET", url: `${server.url}/api/v2/tickets.json` }).then(
     () => undefined,
@@ -259,6 +266,18 @@ const TABLE: readonly (readonly [string, Script, ErrorClass, string, Then])[] = 
   ["half a JSON", json('{"tickets":[{"id":1'), "transient", "HTTP_BAD_JSON", { tries: 5 }],
   ["a body that breaks off", cutBody(), "transient", "HTTP_BODY_CUT", { tries: 5 }],
   ["a connection that is reset", reset(), "transient", "HTTP_CONNECTION_LOST", { tries: 5 }],
+  ["no answer at all", SILENCE, "transient", "HTTP_TIMEOUT", { tries: 5 }],
+];
+
+/** What only the answer to users/me tells. */
+const CHECKS: readonly (readonly [string, object, ErrorClass, string])[] = [
+  [
+    "200 with the anonymous user",
+    { user: { id: null, name: "Anonymous user", email: "invalid@example.com", role: "end-user" } },
+    "auth",
+    "ZENDESK_ANONYMOUS",
+  ],
+  ["200 without a user", { hello: "world" }, "transient", "ZENDESK_UNEXPECTED_ANSWER"],
 ];
 
 describe("every error of Zendesk lands in its class", () => {
@@ -273,6 +292,14 @@ describe("every error of Zendesk lands in its class", () => {
       expect({ calls, scope: Reflect.get(error, "scope") }).toEqual({ calls: 1, scope: "park" });
     else if (then === "waits") expect(sleeps.length).toBeGreaterThan(1);
     else expect(calls).toBe(then.tries);
+  });
+
+  it.each(CHECKS)("%s", async (_what, answer, kind, code) => {
+    const { source, asked } = await scriptedDesk(() => answer);
+    const refusal = { kind, code, fix: expect.stringMatching(/^Check .*\.$/) };
+    await expect(source.check(never())).rejects.toMatchObject(refusal);
+    await expect(source.discover(never())).rejects.toMatchObject(refusal);
+    expect(asked()).toEqual(["/api/v2/users/me.json", "/api/v2/users/me.json"]);
   });
 
   it("covers every row of the table", () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { STREAMS } from "../../../connectors/zendesk/streams.js";
 import { SourceLedger } from "../../contracts/source-ledger.js";
-import { json } from "../../core/http/scripted-server.js";
+import { html, json } from "../../core/http/scripted-server.js";
 import { never } from "./account.js";
 import { deskOf, idsIn, lastCursor, NOON, recordsIn, scriptedDesk, sized } from "./desk.js";
 
@@ -199,12 +199,30 @@ describe("streams that the plan or the role lacks", () => {
   );
 
   it("an account that does not exist is said to be that, not a missing stream", async () => {
-    const { read } = await scriptedDesk(() => (_seen, response) => {
-      response.writeHead(404, { "content-type": "text/html" }).end("<h1>No such account</h1>");
+    const { source, read } = await scriptedDesk(() => html(404));
+    const noAccount = { kind: "config", code: "ZENDESK_NO_ACCOUNT" };
+    await expect(read("groups")).rejects.toMatchObject(noAccount);
+    await expect(source.discover(never())).rejects.toMatchObject(noAccount);
+  });
+
+  it("a 404 in HTML is of the stream once the account has answered", async () => {
+    const { source, read } = await scriptedDesk(({ pathname }) => {
+      if (pathname.endsWith("/users/me.json")) return { user: { id: 1, role: "admin" } };
+      return pathname.endsWith("/audit_logs.json") ? html(404) : { groups: [], meta: { has_more: false } };
     });
-    expect(await read("groups").catch((reason: unknown) => reason)).toMatchObject({
+    const streams = await source.discover(never());
+    expect(streams.filter(({ readable }) => !readable)).toEqual([
+      {
+        name: "audit_logs",
+        label: "Audit logs",
+        readable: false,
+        reason: "the account has no such address; it needs an admin of an Enterprise account",
+      },
+    ]);
+    await expect(read("audit_logs")).rejects.toMatchObject({
       kind: "config",
-      code: "ZENDESK_NO_ACCOUNT",
+      code: "ZENDESK_STREAM_UNAVAILABLE",
+      message: "audit_logs cannot be read by this connection: the account has no such address",
     });
   });
 });

@@ -248,6 +248,11 @@ export function firstWindow(
   return { ...open(field, start, { ...end, to }, lookbackMs), repeatsBelow: null };
 }
 
+/** The cursor says that the rows are complete and hard deletes follow. */
+export function isBeforeDeletes(cursor: Value): boolean {
+  return typeof cursor === "object" && cursor !== null && Object.hasOwn(cursor, "deletes");
+}
+
 /**
  * The window after a finished one: from `lookback` behind its end, but not from before what was remembered, since
  * records from there would come twice. A clock that went back does not take the watermark with it.

@@ -13,6 +13,7 @@ import { type BulkReading, MOST_ROWS } from "./bulk-segment.js";
 import {
   cursorValue,
   firstWindow,
+  isBeforeDeletes,
   isoOf,
   nextWindow,
   parseIdCursor,
@@ -120,7 +121,10 @@ async function* readWindow(
   let cursor = window;
   if (window.deletes === undefined) {
     const keyset = new WindowKeyset(window, prepared.deleted);
-    yield* readRows(context, request, prepared, keyset);
+    for await (const page of readRows(context, request, prepared, keyset)) {
+      // The deletes that follow have a page in any case.
+      if (page.records.length > 0 || !isBeforeDeletes(page.cursor)) yield page;
+    }
     cursor = keyset.finished;
   }
   if (cursor.deletes === undefined) return cursor;

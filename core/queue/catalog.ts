@@ -18,7 +18,12 @@ const MOST_QUEUES = 100_000;
 /** After a deletion and after a purge (SQS API reference, DeleteQueue, PurgeQueue). */
 const COOLDOWN_MS = 60_000;
 
-/** The queues by name. Every look reads the table, since another process may change any of it. */
+/** The rows that the works of this process have asked for, by name. */
+class KnownRows {
+  readonly byName = new Map<string, QueueRow>();
+}
+
+/** The queues by name. A look from outside a transaction reads the table, since another process may change any of it. */
 export class Catalog {
   readonly #host: QueueHost;
   /** Rows as last parsed: every operation asks for its queue, and hardly any finds it changed. */
@@ -29,6 +34,16 @@ export class Catalog {
   }
 
   find(name: string): QueueRow | undefined {
+    const known = this.#known?.get(name) ?? this.#read(name);
+    if (known) this.#known?.set(name, known);
+    return known;
+  }
+
+  get #known(): Map<string, QueueRow> | undefined {
+    return this.#host.cache()?.of(KnownRows).byName;
+  }
+
+  #read(name: string): QueueRow | undefined {
     const bytes = this.#host.tables.queues.get(nameKey(name));
     if (!bytes) {
       this.#parsed.delete(name);
@@ -118,6 +133,7 @@ export class Catalog {
   delete(name: string): void {
     const row = this.row(name);
     this.#host.tables.queues.remove(nameKey(name));
+    this.#known?.delete(name);
     this.#host.tables.deleted.put(nameKey(name), this.#host.now());
     this.#discard(name, row.lane);
   }
@@ -153,6 +169,7 @@ export class Catalog {
 
   #put(name: string, row: QueueRow): void {
     this.#host.tables.queues.put(nameKey(name), Buffer.from(JSON.stringify(row)));
+    this.#known?.set(name, row);
   }
 
   #discard(queue: string, lane: number): void {

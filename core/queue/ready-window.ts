@@ -42,8 +42,7 @@ export class ReadyWindow {
     this.#table.put(placeKey(this.#lane, place), MARK);
     if (!this.#covers(place)) return;
     const at = this.#indexOf(place);
-    const known = this.#places[at];
-    if (known?.sequence === place.sequence) return;
+    if (this.#isAt(at, place)) return;
     if (at === this.#places.length) this.#places.push(place);
     else this.#places.splice(at, 0, place);
     if (this.#places.length - this.#first > LONGEST) this.#shorten();
@@ -52,12 +51,17 @@ export class ReadyWindow {
   remove(place: Place): void {
     this.#table.remove(placeKey(this.#lane, place));
     const at = this.#indexOf(place);
-    if (this.#places[at]?.sequence !== place.sequence) return;
+    if (!this.#isAt(at, place)) return;
     if (at !== this.#first) this.#places.splice(at, 1);
     else if (++this.#first >= LONGEST) {
       this.#places = this.#places.slice(this.#first);
       this.#first = 0;
     }
+  }
+
+  #isAt(at: number, { order, sequence }: Place): boolean {
+    const known = this.#places[at];
+    return known?.sequence === sequence && known.order === order;
   }
 
   #covers(place: Place): boolean {

@@ -36,8 +36,11 @@ export class LmdbTables implements Tables {
   /** By name. */
   readonly #parts = new Map<string, TableParts>();
   readonly #cache = new TableCache();
-  /** Of the last transaction of ours that has surely changed something. */
-  #lastTxnId: number | undefined;
+  /**
+   * Number of the last transaction, once it is known to be committed and to have changed something. Undefined: what the
+   * cache holds may not be what LMDB holds.
+   */
+  #committedTxnId: number | undefined;
   #waiting: Work[] | undefined;
   #writing = false;
   #closed = false;
@@ -150,15 +153,16 @@ export class LmdbTables implements Tables {
   async #commit(): Promise<void> {
     let group: readonly Work[] = [];
     const failures = new Map<Work, { readonly error: unknown }>();
+    let changed: number | undefined;
     try {
       await this.#root.transaction(() => {
         group = this.#waiting ?? [];
         this.#waiting = undefined;
         this.#writing = true;
         const txnId = this.#root.getWriteTxnId();
-        // Another process has written since.
-        if (this.#lastTxnId === undefined || txnId !== this.#lastTxnId + 1) this.#cache.forget();
-        this.#lastTxnId = undefined;
+        // Another process has written since, or the last transaction may have failed.
+        if (this.#committedTxnId === undefined || txnId !== this.#committedTxnId + 1) this.#cache.forget();
+        this.#committedTxnId = undefined;
         let puts = 0;
         try {
           // All or nothing: lmdb-js commits what a callback wrote before it threw, unless the transaction is a nested one.
@@ -171,15 +175,15 @@ export class LmdbTables implements Tables {
             puts += this.#write();
           });
           // A transaction that puts nothing may leave its number to the next one, of whatever process.
-          if (puts > 0) this.#lastTxnId = txnId;
+          if (puts > 0) changed = txnId;
         } finally {
           this.#draft.clear();
           this.#writing = false;
         }
       });
+      this.#committedTxnId = changed;
       this.#noteGrowth();
     } catch (error) {
-      this.#lastTxnId = undefined;
       const failure = { error: await this.#commitError(error) };
       // When LMDB could not even begin, the callback never ran and everything still waits.
       if (group.length === 0) {

@@ -112,9 +112,9 @@ export function nameOf(key: Buffer): string {
 
 const SLAB_BYTES = 1024 * 1024;
 /** Longer values get memory of their own. */
-const LONGEST_IN_SLAB = SLAB_BYTES / 4;
-/** Kept for the next commit. */
-const MOST_SLABS = 4;
+const LONGEST_IN_SLAB = SLAB_BYTES / 2;
+/** Kept for the next commit: a page of a run takes about so many. */
+const MOST_SLABS = 8;
 
 /** Memory for values until their commit is written: the same slabs again and again, since allocating costs more than copying. */
 class Arena {

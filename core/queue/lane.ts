@@ -95,8 +95,9 @@ export class Lane {
     this.#tables.totals.put(laneKey(this.id), encodeTotals(this.totals));
   }
 
-  /** Lets go of what was met first. Between works only: then nobody holds a pack, and all is saved. */
+  /** Lets go of what was met first, between works: while something is not saved a pack must not be read again. */
   trim(mostPacks: number, mostContentBytes: number): void {
+    if (this.#changed.size > 0) return;
     for (const sequence of this.#packs.keys()) {
       if (this.#packs.size <= mostPacks && this.#contentBytes <= mostContentBytes) return;
       this.#leave(sequence);

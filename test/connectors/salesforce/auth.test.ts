@@ -7,6 +7,7 @@ import type { Secret } from "../../../core/contracts/index.js";
 import { PatientClock } from "../../core/http/patient-clock.js";
 import { json, type ScriptedServer, startScriptedServer } from "../../core/http/scripted-server.js";
 import { type SalesforceFake, startSalesforceFake } from "../../fakes/salesforce/index.js";
+import { expectSignInAt } from "../sign-in.js";
 import { collect, connectTo, never, requestFor } from "./org.js";
 
 const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
@@ -340,22 +341,14 @@ describe("the configuration", () => {
 });
 
 it("people sign in at the login host, or where the connection says", () => {
-  const app = (auth: object) =>
-    salesforce.spec.oauth?.app({ instanceUrl: "https://acme.my.salesforce.com", auth });
-  const elsewhere = {
-    authorizeUrl: "https://proxy.example/authorize",
-    tokenUrl: "https://proxy.example/token",
-  };
-  for (const auth of [
-    { type: "oauth", clientId: "a" },
-    { type: "refreshToken", clientId: "a", refreshToken: "the-refresh-token" },
-  ]) {
-    expect(app(auth)).toMatchObject({
+  expectSignInAt(
+    salesforce,
+    { instanceUrl: "https://acme.my.salesforce.com" },
+    {
       authorizeUrl: "https://login.salesforce.com/services/oauth2/authorize",
       tokenUrl: "https://login.salesforce.com/services/oauth2/token",
-    });
-    expect(app({ ...auth, ...elsewhere })).toMatchObject(elsewhere);
-  }
+    },
+  );
 });
 
 it("a session that ends during concurrent requests is renewed once", async () => {

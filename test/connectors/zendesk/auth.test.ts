@@ -4,6 +4,7 @@ import { zendesk } from "../../../connectors/zendesk/index.js";
 import { AuthError, type Secret } from "../../../core/contracts/index.js";
 import { PatientClock } from "../../core/http/patient-clock.js";
 import { startZendeskFake, type ZendeskFakeOptions } from "../../fakes/zendesk/index.js";
+import { expectSignInAt } from "../sign-in.js";
 import { collect, connectTo, never, requestFor } from "./account.js";
 
 const closers: (() => Promise<unknown>)[] = [];
@@ -200,21 +201,14 @@ describe("other ways to sign in", () => {
   });
 
   it("people sign in at the account, or where the connection says", () => {
-    const app = (auth: object) => zendesk.spec.oauth?.app({ subdomain: "acme", auth });
-    const elsewhere = {
-      authorizeUrl: "https://proxy.example/authorize",
-      tokenUrl: "https://proxy.example/token",
-    };
-    for (const auth of [
-      { type: "oauth", clientId: "a" },
-      { type: "refreshToken", clientId: "a", refreshToken: "the-refresh-token" },
-    ]) {
-      expect(app(auth)).toMatchObject({
+    expectSignInAt(
+      zendesk,
+      { subdomain: "acme" },
+      {
         authorizeUrl: "https://acme.zendesk.com/oauth/authorizations/new",
         tokenUrl: "https://acme.zendesk.com/oauth/tokens",
-      });
-      expect(app({ ...auth, ...elsewhere })).toMatchObject(elsewhere);
-    }
+      },
+    );
   });
 
   it("the account is that of the subdomain where no address is given", () => {

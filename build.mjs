@@ -19,9 +19,11 @@ try {
   process.exit(1);
 }
 chmodSync(main, 0o755);
+// V8 lets its heap grow to several times what lives in it before it collects, the more the longer a run (core/decisions.md).
+const heap = "--heap-growing-percent=150";
 mkdirSync(bin, { recursive: true });
 if (process.platform === "win32") {
-  writeFileSync(join(bin, "sluice.cmd"), `@node "${main}" %*\r\n`);
+  writeFileSync(join(bin, "sluice.cmd"), `@node ${heap} "${main}" %*\r\n`);
 } else {
   const command = join(bin, "sluice");
   rmSync(command, { force: true }); // a build of before may have left a link there: writing would go through it
@@ -32,7 +34,7 @@ if (process.platform === "win32") {
     `#!/bin/sh
 : "\${MALLOC_ARENA_MAX:=1}"
 export MALLOC_ARENA_MAX
-exec node "$(dirname "$0")/../../dist/core/edge/cli/main.js" "$@"
+exec node ${heap} "$(dirname "$0")/../../dist/core/edge/cli/main.js" "$@"
 `,
     { mode: 0o755 },
   );

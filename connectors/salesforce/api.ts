@@ -50,7 +50,11 @@ export interface QueryOptions {
   /** With deleted and archived records: queryAll. */
   readonly deleted: boolean;
   /** As in HttpRequest. */
-  readonly longestWaitMs?: number;
+  readonly longestWaitMs?: number | undefined;
+}
+
+export interface NextOptions extends Pick<QueryOptions, "pageSize"> {
+  readonly keep?: HttpRequest["keep"] | undefined;
 }
 
 /** What getUpdated and getDeleted answer; dates in epoch ms. */
@@ -160,12 +164,12 @@ export class SalesforceApi {
         },
       );
     }
-    return this.#page(path, pageSize, signal, longestWaitMs);
+    return this.#page(path, { pageSize, longestWaitMs }, signal);
   }
 
-  /** `path`: nextRecordsUrl of the page before. */
-  next(path: string, pageSize: number, signal: AbortSignal): Promise<QueryPage> {
-    return this.#page(path, pageSize, signal);
+  /** `path`: nextRecordsUrl of the page before. `keep` as in HttpRequest. */
+  next(path: string, options: NextOptions, signal: AbortSignal): Promise<QueryPage> {
+    return this.#page(path, options, signal);
   }
 
   /**
@@ -198,9 +202,8 @@ export class SalesforceApi {
 
   async #page(
     path: string,
-    pageSize: number,
+    { pageSize, longestWaitMs, keep }: NextOptions & Pick<QueryOptions, "longestWaitMs">,
     signal: AbortSignal,
-    longestWaitMs?: number,
   ): Promise<QueryPage> {
     const answer = await this.send({
       method: "GET",
@@ -209,6 +212,7 @@ export class SalesforceApi {
       rewriteJson: dropAttributes,
       signal,
       ...(longestWaitMs === undefined ? {} : { longestWaitMs }),
+      ...(keep === undefined ? {} : { keep }),
     });
     return parsePage(answer, path);
   }

@@ -1,6 +1,8 @@
 import { InvariantError, RateLimitError, SluiceError, throwIfCancelled } from "../../core/contracts/index.js";
 import { discardJob, Patience } from "./bulk-discard.js";
 import type { BulkJobs } from "./bulk-jobs.js";
+import type { PageRows } from "./bulk-result.js";
+import { ResultsAhead } from "./bulk-results-ahead.js";
 import { type BulkReading, digestOf, fitSegment, isFew, type Size } from "./bulk-segment.js";
 import type { AheadJob } from "./cursor.js";
 import type { Keyset } from "./keyset.js";
@@ -12,8 +14,8 @@ const MOST_USED = 0.9;
 /*
  * Jobs of the segments behind the present one, made while its job runs and its pages are read, so that Salesforce works on
  * several at a time. Each is put into the keyset as soon as it is there, and so into the next page's cursor: a resume takes it
- * over, and what a kill leaves behind before that is gone after seven days. Nobody looks at a job ahead before its turn comes:
- * Salesforce runs it all the same, and looking costs calls.
+ * over, and what a kill leaves behind before that is gone after seven days. What they find is fetched to disk before its turn
+ * comes (bulk-results-ahead.ts).
  *
  *   idle --go--> counting --rows--> creating --> counting ... --enough, or nothing behind--> idle
  *                         --refused, failed, or a limit--> idle: its turn comes, and then it is the present one's matter
@@ -28,6 +30,10 @@ export class JobsAhead {
   readonly #keyset: Keyset;
   readonly #jobs: BulkJobs;
   readonly #size: Size;
+  /** What the jobs ahead have found. */
+  readonly results: ResultsAhead;
+  /** Of all results of this read. */
+  readonly pageRows: PageRows;
   /** Rows of the jobs that this read has made ahead; undefined where they could not be counted. */
   readonly #made = new Map<string, number | undefined>();
   readonly #left = new AbortController();
@@ -49,11 +55,21 @@ export class JobsAhead {
     this.#size = size;
     this.#patience = new Patience(bulk.clock);
     this.#stored = this.#ids();
+    this.pageRows = { rows: bulk.pageSize };
+    this.results = new ResultsAhead(jobs, {
+      clock: bulk.clock,
+      log: bulk.log,
+      ahead: reading.ahead,
+      size: this.pageRows,
+      signal: reading.signal,
+      mayGo: () => this.#mayGo(),
+    });
   }
 
   /** Goes on in the background. Called when the present segment has its job, of so many rows, if they were counted. */
   go(rows: number | undefined): void {
     this.#presentRows = rows;
+    for (const { id } of this.#keyset.progress.ahead) this.results.begin(id);
     if (this.#working !== undefined || this.#isOff) return;
     this.#working = this.#step()
       .catch((error: unknown) => this.#note(error))
@@ -107,6 +123,7 @@ export class JobsAhead {
   async close(keeps: boolean): Promise<void> {
     this.#left.abort();
     this.#patience.begin();
+    await this.results.close();
     await this.#working;
     const { progress } = this.#keyset;
     this.#discard(progress.ahead.filter(({ id }) => !keeps || !this.#stored.has(id)));
@@ -129,6 +146,7 @@ export class JobsAhead {
     }
     this.#made.set(job.id, next.rows);
     progress.ahead = [...progress.ahead, job];
+    this.results.begin(job.id);
     return true;
   }
 
@@ -170,7 +188,10 @@ export class JobsAhead {
   #discard(open: readonly AheadJob[]): void {
     if (open.length === 0) return;
     const { log } = this.#bulk;
-    const all = open.map(({ id }) => discardJob(this.#jobs, id, log, this.#patience.signal));
+    const all = open.map(async ({ id }) => {
+      await this.results.leave(id);
+      await discardJob(this.#jobs, id, log, this.#patience.signal);
+    });
     this.#discarding = Promise.all([this.#discarding, ...all]).then(() => undefined);
   }
 

@@ -1,5 +1,10 @@
 import { z } from "zod";
-import { ConfigError, type HttpResponse, TransientError } from "../../core/contracts/index.js";
+import {
+  type AnswersAhead,
+  ConfigError,
+  type HttpResponse,
+  TransientError,
+} from "../../core/contracts/index.js";
 import type { SalesforceApi } from "./api.js";
 import { JOB_CREATION } from "./budget.js";
 import { DEAD_LOCATOR, NOT_FOUND } from "./errors.js";
@@ -28,6 +33,27 @@ export interface ResultPage {
   readonly locator: string | undefined;
   /** Rows by the answer's own account; undefined where it does not say. */
   readonly rows: number | undefined;
+}
+
+/** A page of a result. `locator`: null for the first. */
+export interface ResultPlace {
+  readonly id: string;
+  readonly locator: string | null;
+}
+
+export interface ResultsOptions {
+  readonly signal: AbortSignal;
+  /** Where the answer is kept, and may be already. */
+  readonly ahead?: AnswersAhead | undefined;
+  /** As in HttpRequest. */
+  readonly longestWaitMs?: number;
+}
+
+const RESULT_HEADERS = ["sforce-locator", "sforce-numberofrecords"];
+
+/** Of AnswersAhead. */
+export function resultKey({ id, locator }: ResultPlace): string {
+  return `bulk ${id} ${locator ?? ""}`;
 }
 
 const jobInfo = z.looseObject({
@@ -77,30 +103,41 @@ export class BulkJobs {
   }
 
   /** At most `maxRecords` rows; Salesforce may send fewer. */
-  async results(
-    id: string,
-    locator: string | null,
+  async results(place: ResultPlace, maxRecords: number, options: ResultsOptions): Promise<ResultPage> {
+    const answer = await this.#results(place, maxRecords, options);
+    const rows = Number(answer.headers["sforce-numberofrecords"] ?? "none");
+    return {
+      csv: answer.text(),
+      bytes: answer.body.length,
+      locator: nextLocator(answer),
+      rows: Number.isSafeInteger(rows) ? rows : undefined,
+    };
+  }
+
+  /** The same for `ahead` alone. Resolves to the locator of the next page. */
+  async fetch(place: ResultPlace, maxRecords: number, options: ResultsOptions): Promise<string | undefined> {
+    return nextLocator(await this.#results(place, maxRecords, options));
+  }
+
+  async #results(
+    { id, locator }: ResultPlace,
     maxRecords: number,
-    signal: AbortSignal,
-  ): Promise<ResultPage> {
+    { signal, ahead, longestWaitMs }: ResultsOptions,
+  ): Promise<HttpResponse> {
     const from = locator === null ? "" : `locator=${encodeURIComponent(locator)}&`;
     const answer = await this.#api.send({
       method: "GET",
       path: this.#path(`/${id}/results?${from}maxRecords=${maxRecords}`),
       headers: { accept: "text/csv" },
       signal,
+      ...(longestWaitMs === undefined ? {} : { longestWaitMs }),
+      ...(ahead === undefined
+        ? {}
+        : { keep: { answers: ahead, key: resultKey({ id, locator }), headers: RESULT_HEADERS } }),
     });
     const type = answer.headers["content-type"] ?? "text/csv";
     if (!/\bcsv\b/i.test(type)) throw unexpected(`is ${type.split(";")[0]} instead of CSV`);
-    const next = answer.headers["sforce-locator"];
-    const rows = Number(answer.headers["sforce-numberofrecords"] ?? "none");
-    return {
-      csv: answer.text(),
-      bytes: answer.body.length,
-      // The literal text "null" on the last page.
-      locator: next === undefined || next === "" || next === "null" ? undefined : next,
-      rows: Number.isSafeInteger(rows) ? rows : undefined,
-    };
+    return answer;
   }
 
   async abort(id: string, signal: AbortSignal): Promise<void> {
@@ -121,6 +158,12 @@ export class BulkJobs {
   #path(below = ""): string {
     return `/services/data/${this.#api.version}/jobs/query${below}`;
   }
+}
+
+/** The literal text "null" on the last page. */
+function nextLocator({ headers }: HttpResponse): string | undefined {
+  const next = headers["sforce-locator"];
+  return next === undefined || next === "" || next === "null" ? undefined : next;
 }
 
 function parseJob(answer: HttpResponse): JobInfo {

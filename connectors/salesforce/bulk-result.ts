@@ -1,8 +1,13 @@
-import { ConfigError, type Log, type SourceRecord, TransientError } from "../../core/contracts/index.js";
+import {
+  type AnswersAhead,
+  ConfigError,
+  type Log,
+  type SourceRecord,
+  TransientError,
+} from "../../core/contracts/index.js";
 import type { BulkColumns } from "./bulk-columns.js";
-import type { BulkJobs, ResultPage } from "./bulk-jobs.js";
+import { type BulkJobs, type ResultPage, type ResultPlace, resultKey } from "./bulk-jobs.js";
 import { BrokenCsv, CsvReader } from "./csv.js";
-import type { JobPlace } from "./cursor.js";
 
 /** A page of a result as records. */
 export interface ResultRecords extends Pick<ResultPage, "bytes" | "locator"> {
@@ -16,7 +21,15 @@ export interface ResultOptions {
   readonly log: Log;
   /** Most rows of a page. */
   readonly pageSize: number;
+  /** Of the next page; one for all results of a read. */
+  readonly size: PageRows;
+  readonly ahead: AnswersAhead | undefined;
   readonly signal: AbortSignal;
+}
+
+/** Rows that a page is asked to hold. */
+export interface PageRows {
+  rows: number;
 }
 
 /** Smallest page that is asked for where larger ones do not arrive. */
@@ -29,40 +42,49 @@ export class ResultReader {
   readonly #jobs: BulkJobs;
   readonly #options: ResultOptions;
   readonly #values: string[] = [];
-  #maxRecords: number;
 
   constructor(jobs: BulkJobs, options: ResultOptions) {
     this.#jobs = jobs;
     this.#options = options;
-    this.#maxRecords = options.pageSize;
   }
 
   /**
    * A page of the result, checked against its own account of rows. Where a page breaks off again and again, or is too
    * large, a smaller one may pass: Salesforce cuts its sets anew. TransientError where it does not.
    */
-  async page(place: JobPlace): Promise<ResultRecords> {
-    const { pageSize, log, signal } = this.#options;
+  async page(place: ResultPlace): Promise<ResultRecords> {
+    const { pageSize, size, log, signal, ahead } = this.#options;
     for (;;) {
-      const asked = this.#maxRecords;
+      const asked = size.rows;
       try {
-        const page = await this.#jobs.results(place.id, place.locator, asked, signal);
+        const page = await this.#jobs.results(place, asked, { signal, ahead });
         const records = this.#records(page);
         if (records.length > 0) {
           const fitting = Math.floor((PAGE_BYTES * records.length) / page.bytes);
-          this.#maxRecords = Math.max(FEWEST_ROWS, Math.min(pageSize, fitting));
+          size.rows = Math.max(FEWEST_ROWS, Math.min(pageSize, fitting));
         }
         return { records, bytes: page.bytes, locator: page.locator };
       } catch (error) {
         const code = error instanceof TransientError || error instanceof ConfigError ? error.code : "";
         if (!BROKEN.has(code) || asked <= FEWEST_ROWS) throw error;
-        this.#maxRecords = Math.max(FEWEST_ROWS, Math.floor(asked / 2));
+        await this.drop(place);
+        size.rows = Math.max(FEWEST_ROWS, Math.floor(asked / 2));
         log.info("a page of the Bulk result did not arrive; asking for a smaller one", {
           code,
-          rows: this.#maxRecords,
+          rows: size.rows,
         });
       }
     }
+  }
+
+  /** Whether this page would be there after a kill. */
+  isKept(place: ResultPlace): boolean {
+    return this.#options.ahead?.has(resultKey(place)) === true;
+  }
+
+  /** The page is stored, or of no use. */
+  async drop(place: ResultPlace): Promise<void> {
+    await this.#options.ahead?.drop(resultKey(place));
   }
 
   #records({ csv, rows }: ResultPage): readonly SourceRecord[] {

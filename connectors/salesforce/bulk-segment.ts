@@ -1,9 +1,9 @@
-import { createHash } from "node:crypto";
 import { type Clock, type Log, TransientError } from "../../core/contracts/index.js";
 import type { BulkColumns } from "./bulk-columns.js";
 import { QUERY_TIMEOUT } from "./errors.js";
 import type { Keyset } from "./keyset.js";
 import type { Reading } from "./pages.js";
+import { queryDigest } from "./soql.js";
 
 /** What reading by Bulk needs beside what REST needs. */
 export interface BulkReading {
@@ -80,6 +80,5 @@ async function rowsOf(
 
 /** Of what a job is asked: the job of another query is of no use. */
 export function digestOf({ api, deleted }: Reading, bulk: BulkReading, keyset: Keyset): string {
-  const asked = [api.version, deleted, bulk.soql(keyset)].join("\n");
-  return createHash("sha256").update(asked).digest("base64url").slice(0, 22);
+  return queryDigest(api.version, deleted, bulk.soql(keyset));
 }

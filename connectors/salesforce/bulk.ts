@@ -49,8 +49,8 @@ const MOST_LOSSES = 3;
  *   paging --rows do not add up--> the job is deleted, TransientError: the next run makes it anew
  *   waiting --cancelled--> aborting
  *
- * The next page of a result is fetched while the last one is worked on, so a kill may cost two; by REST, whose pages are
- * many and small, it costs one (pages.ts).
+ * The next page of a result is fetched while the last one is worked on, under the same conditions as pages of REST (pages.ts): a
+ * kill costs at most one page of each result that is being fetched.
  */
 
 /** Resolves "complete", or "refused" where this object or query is none for Bulk, and the keyset stands as it stood. */
@@ -61,6 +61,7 @@ export async function* readJobs(
 ): AsyncGenerator<Page, "complete" | "refused"> {
   const jobs = new BulkJobs(reading.api);
   const size: Size = { most: MOST_ROWS, failures: 0 };
+  keyset.next = undefined;
   const ahead = new JobsAhead(reading, bulk, keyset, jobs, size);
   let keeps = false;
   let losses = 0;
@@ -110,6 +111,8 @@ class JobRun {
   readonly #left = new AbortController();
   /** By COUNT(). */
   #rows: number | undefined;
+  /** The job that a stored cursor knows, if there is one. */
+  #storedJob: string | undefined;
   /** Pages handed out. */
   pages = 0;
 
@@ -128,12 +131,14 @@ class JobRun {
     const { place } = reading;
     const signal = AbortSignal.any([reading.signal, this.#left.signal]);
     const { columns, log, pageSize } = bulk;
-    this.#results = new ResultReader(jobs, { place, columns, log, pageSize, signal });
+    const options = { place, columns, log, pageSize, size: ahead.pageRows, ahead: reading.ahead, signal };
+    this.#results = new ResultReader(jobs, options);
   }
 
   async *run(): AsyncGenerator<Page, Outcome> {
     const { progress } = this.#keyset;
     const before = progress.job;
+    this.#storedJob = before?.id;
     if (before === undefined || before.query !== this.#digest()) {
       // The flow asks for other fields than it did: that job has no answer to it.
       if (before !== undefined) await this.#leave(before);
@@ -253,10 +258,16 @@ class JobRun {
   }
 
   #fetch(place: JobPlace): Promise<ResultRecords> {
-    const page = this.#results.page(place);
+    const page = this.#page(place);
     // It may fail while nobody waits for it; whoever comes for it gets the failure then.
     page.catch(() => undefined);
     return page;
+  }
+
+  async #page(place: JobPlace): Promise<ResultRecords> {
+    // It may be on its way.
+    if (!this.#results.isKept(place)) await this.#ahead.results.leave(place.id);
+    return this.#results.page(place);
   }
 
   async *#pages(info: JobInfo): AsyncGenerator<Page, Outcome> {
@@ -294,19 +305,25 @@ class JobRun {
       }
       const taken = keyset.takeUnordered(page.records);
       this.pages++;
+      const read: JobPlace = place;
       if (locator !== undefined) {
         seen.add(locator);
         place = { ...place, locator, rows };
         progress.job = place;
-        coming = this.#fetch(place);
+        const mayGo = place.id === this.#storedJob && this.#results.isKept(read);
+        const next = mayGo ? this.#fetch(place) : undefined;
         const cursor = keyset.cursor(false);
         yield* this.#handOut({ records: taken.records, cursor, bytes: page.bytes, ...taken.info });
+        this.#storedJob = place.id;
+        await this.#results.drop(read);
+        coming = next ?? this.#fetch(place);
         continue;
       }
       // The last page's cursor speaks of what comes behind it.
       const whole = !(await this.#advance());
       const cursor = keyset.cursor(whole);
       yield* this.#handOut({ records: taken.records, cursor, bytes: page.bytes, ...taken.info });
+      await this.#results.drop(read);
       await deleteJob(this.#jobs, place.id, this.#bulk.log, signal);
       return whole ? "complete" : "next";
     }

@@ -130,7 +130,7 @@ export const optionsSchema = z.strictObject({
   bulkJobs: integer({ min: 1, max: 10 })
     .default(3)
     .describe(
-      "Bulk jobs that one read may have open at a time, 1 to 10: while the result of one is read, the next ones run.",
+      "Bulk jobs that one read may have open at a time, 1 to 10: while the result of one is read, the next ones run and their results are fetched.",
     ),
   settle: duration({ max: "1d" })
     .prefault("0s")

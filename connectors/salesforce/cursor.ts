@@ -2,7 +2,7 @@ import { z } from "zod";
 import { ConfigError, type Value } from "../../core/contracts/index.js";
 
 /*
- * Where a read stands. Never a nextRecordsUrl: that is state of the server and dies.
+ * Where a read stands. A place in the order of the records, never a nextRecordsUrl: that is state of the server and dies.
  *
  * Incremental: the frozen window `>= from AND < to` of the cursor field, and the record behind which it is still to be
  * read (the last one handed out, or one before it: see WindowKeyset).
@@ -16,6 +16,7 @@ import { ConfigError, type Value } from "../../core/contracts/index.js";
  *   "ahead":[{"from":...,"to":...,"query":"<digest>","id":"750..."}, ...]   the jobs of the segments behind, in order: they
  *     were made while this one is read, and a resume takes them over
  *   "delivered":["<ids of a page>", ...]   what came of the segment, for the case that the job is lost (id-set.ts)
+ *   "next":{"query":"<digest>","path":"<nextRecordsUrl>"}   the page behind `at`, to find its answer where that was kept
  *   "segment":{"from":...,"to":...}   the part of the window that is read now; missing: the whole. In full reads a part by
  *     CreatedDate, which never changes
  *   "deletes":{"at":...}   the rows are complete, hard deletes follow (deleted.ts)
@@ -62,6 +63,13 @@ export interface JobPlace {
   readonly anew?: boolean | undefined;
 }
 
+/** The page that follows, by its address. */
+export interface NextPage {
+  /** Digest of what was asked: a page of another query is of no use. */
+  readonly query: string;
+  readonly path: string;
+}
+
 /** A job of a later segment, of which nothing was read yet; what lies between two of them is empty. */
 export interface AheadJob extends OpenSpan, Pick<JobPlace, "query" | "id"> {}
 
@@ -78,6 +86,7 @@ export interface WindowCursor {
   /** The next window begins here at the earliest: what is below was not remembered. */
   readonly rememberFrom: Stamp;
   readonly at: Position | null;
+  readonly next?: NextPage | undefined;
   readonly segment?: Span | undefined;
   readonly job?: JobPlace | undefined;
   readonly ahead?: readonly AheadJob[] | undefined;
@@ -91,6 +100,7 @@ export interface WindowCursor {
 export interface IdCursor {
   readonly field: null;
   readonly at: { readonly id: string } | null;
+  readonly next?: NextPage | undefined;
   /** The part that is read now, by CreatedDate, behind the id `above`. */
   readonly segment?: (OpenSpan & { readonly above: string | null }) | undefined;
   readonly job?: JobPlace | undefined;
@@ -107,7 +117,8 @@ const stamp = z.string().regex(STAMP);
 const span = z.strictObject({ from: stamp.nullable(), to: stamp });
 const position = z.strictObject({ value: stamp, id: z.string() });
 const jobId = z.string().regex(/^\w{15,18}$/);
-const bulkParts = {
+const parts = {
+  next: z.strictObject({ query: z.string(), path: z.string() }).optional(),
   job: z
     .strictObject({
       query: z.string(),
@@ -130,7 +141,7 @@ const windowCursor = z.strictObject({
   rememberFrom: stamp,
   at: position.nullable(),
   segment: span.optional(),
-  ...bulkParts,
+  ...parts,
   deletes: z.strictObject({ at: position.nullable() }).optional(),
   deletesTo: stamp.optional(),
   done: z.boolean(),
@@ -141,7 +152,7 @@ const idCursor = z.strictObject({
   segment: z
     .strictObject({ from: stamp.nullable(), to: stamp.nullable(), above: z.string().nullable() })
     .optional(),
-  ...bulkParts,
+  ...parts,
   whole: z.boolean().optional(),
   done: z.boolean(),
 });
@@ -167,8 +178,9 @@ function foreign(how: string): ConfigError {
 
 /** A plain JSON value for the checkpoint. */
 export function cursorValue(cursor: WindowCursor | IdCursor): Value {
-  const { done, job, ahead = [], delivered } = cursor;
-  const bulk = {
+  const { done, next, job, ahead = [], delivered } = cursor;
+  const progress = {
+    ...(next === undefined ? {} : { next: { ...next } }),
     ...(job === undefined ? {} : { job: jobValue(job) }),
     ...(ahead.length === 0 ? {} : { ahead: ahead.map((later) => ({ ...later })) }),
     ...(delivered === undefined ? {} : { delivered: delivered === null ? null : [...delivered] }),
@@ -177,7 +189,7 @@ export function cursorValue(cursor: WindowCursor | IdCursor): Value {
     const at = cursor.at === null ? null : { ...cursor.at };
     const part: Record<string, Value> =
       cursor.segment === undefined ? {} : { segment: { ...cursor.segment } };
-    return { field: null, at, ...part, ...bulk, ...(cursor.whole === true ? { whole: true } : {}), done };
+    return { field: null, at, ...part, ...progress, ...(cursor.whole === true ? { whole: true } : {}), done };
   }
   const { field, window, settled, repeatsBelow, rememberFrom, at, segment, deletes, deletesTo } = cursor;
   const place = (of: Position | null) => (of === null ? null : { ...of });
@@ -189,7 +201,7 @@ export function cursorValue(cursor: WindowCursor | IdCursor): Value {
     rememberFrom,
     at: place(at),
     ...(segment === undefined ? {} : { segment: { ...segment } }),
-    ...bulk,
+    ...progress,
     ...(deletes === undefined ? {} : { deletes: { at: place(deletes.at) } }),
     ...(deletesTo === undefined ? {} : { deletesTo }),
     done,

@@ -187,7 +187,7 @@ async function withoutExisting(
         if (typeof id === "string") latest.delete(id);
       }
       if (page.next === undefined) break;
-      page = await api.next(page.next, pageSize, signal);
+      page = await api.next(page.next, { pageSize }, signal);
     }
   }
   return [...latest.values()];

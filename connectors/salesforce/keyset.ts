@@ -11,6 +11,7 @@ import {
   isoOf,
   isStamp,
   msOf,
+  type NextPage,
   type OpenSpan,
   type Position,
   type Stamp,
@@ -53,6 +54,8 @@ export interface Keyset {
   takeUnordered(records: readonly SourceRecord[]): Taken;
   /** How far the present segment was read in no order. */
   readonly progress: JobProgress;
+  /** The page behind the place, for the cursor; undefined where a query is to find it. */
+  next: NextPage | undefined;
   /**
    * The segment was read to its end: goes on to the next one, which is the one of the next job ahead where there is one.
    * False: there is none, all is read. `twice`: it may be twice as long as the last.
@@ -89,6 +92,7 @@ export class IdKeyset implements Keyset {
   readonly orderBy = ["Id"];
   readonly window = undefined;
   readonly progress: JobProgress;
+  next: NextPage | undefined;
   readonly #split: Split | undefined;
   readonly #segments: Segments;
   #id: string | null;
@@ -102,6 +106,7 @@ export class IdKeyset implements Keyset {
     const present = cursor?.segment && { from: cursor.segment.from, to: cursor.segment.to };
     this.#segments = new Segments(EVERYTHING, present, split?.nowMs ?? 0);
     this.progress = new JobProgress(cursor ?? {});
+    this.next = cursor?.next;
     this.#unordered =
       cursor?.whole === true || (cursor?.segment ?? cursor?.job ?? cursor?.delivered) !== undefined;
   }
@@ -166,7 +171,7 @@ export class IdKeyset implements Keyset {
     if (done) return cursorValue({ field: null, at, whole: this.#unordered, done });
     const { job, ahead, delivered } = this.progress;
     const segment = this.#segments.isWhole() ? undefined : { ...this.span, above: this.#above };
-    return cursorValue({ field: null, at, segment, job, ahead, delivered, done });
+    return cursorValue({ field: null, at, next: this.next, segment, job, ahead, delivered, done });
   }
 }
 
@@ -197,14 +202,16 @@ export class WindowKeyset implements Keyset {
   readonly orderBy: readonly string[];
   readonly window: { readonly from: string | null; readonly to: string };
   readonly progress: JobProgress;
+  next: NextPage | undefined;
   readonly #deletes: boolean;
   readonly #segments: Segments;
   #state: WindowCursor;
 
   /** `deletes`: hard deletes follow the rows, so that the last page of these is not the last of all. */
   constructor(cursor: WindowCursor, deletes = false) {
-    const { job, ahead, delivered, segment, ...state } = cursor;
+    const { next, job, ahead, delivered, segment, ...state } = cursor;
     this.#state = state;
+    this.next = next;
     this.#segments = new Segments(cursor.window, segment, msOf(cursor.window.to));
     this.#deletes = deletes;
     this.progress = new JobProgress({ job, ahead, delivered });
@@ -340,7 +347,7 @@ export class WindowKeyset implements Keyset {
     const { job, ahead, delivered } = this.progress;
     const { from, to } = this.span;
     const segment = this.#segments.isWhole() || to === null ? undefined : { from, to };
-    return cursorValue({ ...this.#state, segment, job, ahead, delivered, done });
+    return cursorValue({ ...this.#state, next: this.next, segment, job, ahead, delivered, done });
   }
 }
 

@@ -1,4 +1,5 @@
 import {
+  type AnswersAhead,
   type Page,
   type SourceRecord,
   TransientError,
@@ -7,6 +8,7 @@ import {
 import { carryRefused } from "../../core/http/index.js";
 import type { QueryPage, SalesforceApi } from "./api.js";
 import { shapeRecords } from "./attributes.js";
+import type { NextPage } from "./cursor.js";
 import { DEAD_LOCATOR, QUERY_TIMEOUT } from "./errors.js";
 import type { Keyset, Taken } from "./keyset.js";
 import type { Shaped, WideRows } from "./wide.js";
@@ -18,11 +20,15 @@ export interface Reading {
   readonly api: SalesforceApi;
   /** The query that goes on behind the keyset's place. */
   readonly soql: (keyset: Keyset) => string;
+  /** Digest of the same without a place. */
+  readonly query: string;
   readonly pageSize: number;
   /** With deleted records. */
   readonly deleted: boolean;
   /** Relationships that were selected. */
   readonly parents: readonly string[];
+  /** Where pages go that are fetched ahead; undefined: none is. */
+  readonly ahead: AnswersAhead | undefined;
   readonly signal: AbortSignal;
   /** Where the query asks for a part of the columns only. */
   readonly wide?: WideRows;
@@ -32,10 +38,11 @@ export interface Reading {
 const MOST_LOSSES = 10;
 
 /*
- * The pages of one keyset. A page is asked for when the caller comes back for it, that is when it has stored the page
- * before: a kill costs at most one page fetched again.
+ * The pages of one keyset. The next one is fetched while the caller works on the last, provided that the answer of the last is
+ * kept on disk and its address is in a stored cursor: then a kill costs at most one page fetched again. Otherwise it is asked
+ * for when the caller comes back, that is when it has stored the page before; so it is with the first page of a query.
  *
- *   query --page--> following --page--> following ... --done--> next segment, or the end
+ *   query, or the kept answer that the cursor names --page--> following --page--> following ... --done--> next segment, or the end
  *   following --dead locator--> query behind the place reached   (not without a page in between)
  *   either --query timeout--> query for half of what is left     (as often as the keyset allows)
  *   query --first page, more than `many` behind it; or query timeout--> the caller, for another way to read the rest
@@ -48,9 +55,14 @@ export async function* readPages(
   many?: number,
 ): AsyncGenerator<Page, "complete" | "many"> {
   let losses = 0;
+  let resumed = keyset.next;
   for (;;) {
+    keyset.next = undefined;
     const query = new QueryPages(reading, keyset, many);
-    const failure = yield* query.run();
+    const failure = yield* query.run(resumed);
+    // A locator of an earlier run may be dead by now.
+    const mayBeDead = resumed !== undefined;
+    resumed = undefined;
     if (failure === "many") return "many";
     if (failure === undefined) {
       if (!keyset.advance()) return "complete";
@@ -59,7 +71,7 @@ export async function* readPages(
       if (!keyset.narrow()) throw failure;
     } else {
       losses = query.exact ? 0 : losses + 1;
-      if (query.pages === 0 || losses > MOST_LOSSES) throw failure;
+      if ((query.pages === 0 && !mayBeDead) || losses > MOST_LOSSES) throw failure;
     }
   }
 }
@@ -69,6 +81,9 @@ class QueryPages {
   readonly #reading: Reading;
   readonly #keyset: Keyset;
   readonly #many: number;
+  /** Ends what is fetched ahead. */
+  readonly #left = new AbortController();
+  readonly #signal: AbortSignal;
   /** Pages handed out, and whether the place moved behind the last record of one. */
   pages = 0;
   exact = false;
@@ -79,34 +94,49 @@ class QueryPages {
     this.#reading = reading;
     this.#keyset = keyset;
     this.#many = many;
+    this.#signal = AbortSignal.any([reading.signal, this.#left.signal]);
   }
 
   /**
    * Ends with the failure that a new query may mend, with undefined when all pages were read, or with "many" when too
-   * many records are left for pages.
+   * many records are left for pages. `resumed`: begins with this page, if its answer was kept.
    */
-  async *run(): AsyncGenerator<Page, TransientError | "many" | undefined> {
-    const { api, pageSize, deleted, signal, soql } = this.#reading;
+  async *run(resumed?: NextPage): AsyncGenerator<Page, TransientError | "many" | undefined> {
+    try {
+      return yield* this.#pages(resumed?.query === this.#reading.query ? resumed.path : undefined);
+    } finally {
+      this.#left.abort();
+    }
+  }
+
+  async *#pages(resumed: string | undefined): AsyncGenerator<Page, TransientError | "many" | undefined> {
+    const { query, signal } = this.#reading;
     const keyset = this.#keyset;
-    let next: string | undefined;
-    do {
+    let path = resumed !== undefined && this.#isKept(resumed) ? this.#follow(resumed) : undefined;
+    let coming = this.#fetch(path);
+    for (;;) {
       let page: QueryPage;
+      let taken: Taken;
       let shaped: Shaped;
       try {
-        page =
-          next === undefined
-            ? await api.query(soql(keyset), { pageSize, deleted }, signal)
-            : await api.next(next, pageSize, signal);
+        page = await coming;
         shaped = await this.#shape(page);
+        taken = keyset.take(shaped.records, shaped.refused);
       } catch (error) {
+        await this.#drop(path);
         if (error instanceof TransientError && MENDABLE.has(error.code)) return error;
         throw this.#placed(error);
       }
       const { refused, bytes } = shaped;
-      const { records, info, exact } = this.#take(shaped);
+      const { records, info, exact } = taken;
       this.exact ||= exact && records.length > 0;
       this.pages++;
       const whole = page.next === undefined && keyset.isLast();
+      const left = page.totalSize - page.records.length;
+      const isMany = path === undefined && page.next !== undefined && left > this.#many;
+      const next = isMany || this.#isOld(page.next) ? undefined : page.next;
+      keyset.next = next === undefined ? undefined : { query, path: next };
+      const ahead = next !== undefined && this.#isKept(path) ? this.#fetch(next) : undefined;
       // Segments but the last end in silence: nothing is to be said before there are records or the end.
       if (page.records.length > 0 || whole) {
         yield {
@@ -118,11 +148,36 @@ class QueryPages {
         };
         throwIfCancelled(signal);
       }
-      const left = page.totalSize - page.records.length;
-      if (next === undefined && page.next !== undefined && left > this.#many) return "many";
-      next = this.#follow(page.next);
-    } while (next !== undefined);
-    return undefined;
+      await this.#drop(path);
+      if (isMany) return "many";
+      if (page.next === undefined) return undefined;
+      path = this.#follow(page.next);
+      coming = ahead ?? this.#fetch(path);
+    }
+  }
+
+  /** A page of the locator, or the first one. */
+  #fetch(path: string | undefined): Promise<QueryPage> {
+    const { api, pageSize, deleted, soql, ahead } = this.#reading;
+    const page =
+      path === undefined
+        ? api.query(soql(this.#keyset), { pageSize, deleted }, this.#signal)
+        : api.next(path, { pageSize, keep: ahead && { answers: ahead, key: this.#key(path) } }, this.#signal);
+    // It may fail while nobody waits for it; whoever comes for it gets the failure then.
+    page.catch(() => undefined);
+    return page;
+  }
+
+  #key(path: string): string {
+    return `${this.#reading.query} ${path}`;
+  }
+
+  #isKept(path: string | undefined): boolean {
+    return path !== undefined && this.#reading.ahead?.has(this.#key(path)) === true;
+  }
+
+  async #drop(path: string | undefined): Promise<void> {
+    if (path !== undefined) await this.#reading.ahead?.drop(this.#key(path));
   }
 
   async #shape(page: QueryPage): Promise<Shaped> {
@@ -133,14 +188,6 @@ class QueryPages {
     return wide === undefined ? shaped : wide.complete(shaped, this.#keyset);
   }
 
-  #take({ records, refused }: Shaped): Taken {
-    try {
-      return this.#keyset.take(records, refused);
-    } catch (error) {
-      throw this.#placed(error);
-    }
-  }
-
   #placed(error: unknown): unknown {
     if (!(error instanceof TransientError) || error.place !== undefined) return error;
     const { place } = this.#reading;
@@ -148,9 +195,12 @@ class QueryPages {
     return new TransientError(error.code, error.message, { place, fix, cause: error.cause });
   }
 
-  /** The locator of the next page, if it is a new one. */
-  #follow(next: string | undefined): string | undefined {
-    if (next === undefined) return undefined;
+  #isOld(next: string | undefined): boolean {
+    return next !== undefined && this.#seen.has(next);
+  }
+
+  /** The locator of the next page, which must be a new one. */
+  #follow(next: string): string {
     if (this.#seen.has(next)) throw this.#goesRound();
     this.#seen.add(next);
     return next;

@@ -20,6 +20,8 @@ export interface Prepared {
   readonly soql: (keyset: Keyset) => string;
   readonly bulkSoql: (keyset: Keyset) => string;
   readonly countSoql: (keyset: Keyset) => string;
+  /** The query without any place. */
+  readonly wholeSoql: string;
   readonly columns: BulkColumns;
   /** For what does not fit into one URL. */
   readonly wide: WideQuery;
@@ -54,6 +56,7 @@ export async function prepare(context: PrepareContext, request: ReadRequest): Pr
     soql: (keyset) => selectText({ ...query, fields: paths, where: where(keyset), orderBy: keyset.orderBy }),
     bulkSoql: (keyset) => selectText({ ...query, fields: columns.select, where: where(keyset), orderBy: [] }),
     countSoql: (keyset) => countText(object.name, where(keyset)),
+    wholeSoql: selectText({ ...query, fields: paths, where: filter.where, orderBy: [] }),
     columns,
     wide: {
       object: object.name,

@@ -28,6 +28,7 @@ import { filterFields } from "./filter.js";
 import { IdKeyset, type Keyset, type Split, WindowKeyset } from "./keyset.js";
 import { type Reading, readPages } from "./pages.js";
 import { type Prepared, prepare } from "./prepare.js";
+import { queryDigest } from "./soql.js";
 import { windowEnd } from "./updated.js";
 import { GROWTH_BYTES, WideRows } from "./wide.js";
 
@@ -147,7 +148,7 @@ async function* readRows(
 ): AsyncGenerator<Page> {
   const { api, log, refusedByBulk } = context;
   const { options } = prepared;
-  const reading = readingOf(context, prepared, request.stream, request.signal);
+  const reading = readingOf(context, prepared, request);
   const bulk: BulkReading = {
     clock: context.clock,
     log,
@@ -173,11 +174,20 @@ async function* readRows(
 
 function readingOf(
   { api }: ReadContext,
-  { soql, options, deleted, parents }: Prepared,
-  stream: string,
-  signal: AbortSignal,
+  { soql, wholeSoql, options, deleted, parents }: Prepared,
+  { stream, signal, ahead }: ReadRequest,
 ): Reading {
-  return { place: `salesforce ${stream}`, api, soql, pageSize: options.pageSize, deleted, parents, signal };
+  return {
+    place: `salesforce ${stream}`,
+    api,
+    soql,
+    query: queryDigest(api.version, deleted, wholeSoql),
+    pageSize: options.pageSize,
+    deleted,
+    parents,
+    ahead,
+    signal,
+  };
 }
 
 /** Whether the query fits into a URL, also when it has a place to go on from. */
@@ -190,7 +200,8 @@ function inChunks({ api, log }: ReadContext, prepared: Prepared, reading: Readin
   if (fitsUrl(api, prepared, keyset)) return reading;
   const wide = new WideRows({ ...reading, log }, prepared.wide, keyset);
   log.info(`${reading.place}: too many fields for a URL; read in ${wide.size} chunks of columns`);
-  return { ...reading, soql: (at) => wide.soql(at), wide };
+  // Which columns a page has depends on the place it was asked for: it is of no use to another read.
+  return { ...reading, soql: (at) => wide.soql(at), wide, ahead: undefined };
 }
 
 /**
@@ -234,13 +245,8 @@ export async function planStream(context: ReadContext, request: ReadRequest): Pr
 }
 
 /** Queries for one page. */
-function chunksOf(
-  context: ReadContext,
-  { signal, stream }: ReadRequest,
-  prepared: Prepared,
-  keyset: Keyset,
-): number {
-  const reading = readingOf(context, prepared, stream, signal);
+function chunksOf(context: ReadContext, request: ReadRequest, prepared: Prepared, keyset: Keyset): number {
+  const reading = readingOf(context, prepared, request);
   return inChunks(context, prepared, reading, keyset).wide?.size ?? 1;
 }
 

@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+
 /**
  * Building SOQL text. Everything a user wrote reaches a query through `quote` or through a check against describe;
  * nothing is concatenated otherwise.
@@ -67,4 +69,10 @@ export function countText(object: string, where: string | undefined): string {
 
 function whereText(where: string | undefined): string {
   return where === undefined ? "" : ` WHERE ${where}`;
+}
+
+/** Tells a query from others. `deleted`: queryAll. */
+export function queryDigest(version: string, deleted: boolean, soql: string): string {
+  const asked = [version, deleted, soql].join("\n");
+  return createHash("sha256").update(asked).digest("base64url").slice(0, 22);
 }

@@ -231,7 +231,7 @@ export class WideRows {
         );
       }
       seen.add(page.next);
-      page = await api.next(page.next, pageSize, signal);
+      page = await api.next(page.next, { pageSize }, signal);
     }
   }
 

@@ -1,3 +1,4 @@
+import type { AnswersAhead } from "./answers.js";
 import type { SourceRecord } from "./record.js";
 import type { RefusedRecord } from "./source.js";
 
@@ -24,6 +25,13 @@ export interface HttpRequest {
    * repeats, which costs less here than in the objects. Returns what is to be parsed.
    */
   readonly rewriteJson?: (body: Buffer) => Buffer;
+  /** A good answer is kept, with the headers named; where one is kept already, nothing is sent. */
+  readonly keep?: {
+    readonly answers: AnswersAhead;
+    readonly key: string;
+    /** Lower-case names; content-type in any case. */
+    readonly headers?: readonly string[];
+  };
 }
 
 export interface HttpResponse {

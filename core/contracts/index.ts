@@ -1,3 +1,4 @@
+export * from "./answers.js";
 export * from "./budget.js";
 export * from "./clock.js";
 export * from "./config.js";

@@ -1,4 +1,5 @@
 import type { ZodType } from "zod";
+import type { AnswersAhead } from "./answers.js";
 import type { BucketSpec, RequestBudget } from "./budget.js";
 import type { Clock, Random } from "./clock.js";
 import type { Filter } from "./filter.js";
@@ -81,6 +82,8 @@ export interface ReadRequest {
   readonly filter: Filter | undefined;
   /** Parsed by optionsSchema. */
   readonly options: unknown;
+  /** Where answers are kept that are asked for ahead of their turn. Absent: this read need not be fast. */
+  readonly ahead?: AnswersAhead;
   readonly signal: AbortSignal;
 }
 
@@ -101,6 +104,7 @@ export interface RefusedRecord {
 
 /** Records moving together. */
 export interface Page {
+  /** The engine's from now on: it empties the array when they are stored. */
   readonly records: readonly SourceRecord[];
   /**
    * Those of `records` that are to be rejected before filter and map, by their very objects: `errors.onReject` decides

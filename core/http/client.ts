@@ -137,6 +137,8 @@ class Client implements ManagedHttpClient {
   }
 
   async request(request: HttpRequest): Promise<HttpResponse> {
+    const kept = await this.#kept(request);
+    if (kept !== undefined) return kept;
     const progress: Progress = { attempt: 1, limitWaits: 0, limitWaitedMs: 0, renewed: false };
     for (;;) {
       throwIfCancelled(request.signal);
@@ -144,6 +146,16 @@ class Client implements ManagedHttpClient {
       if (!("error" in outcome)) return outcome;
       await this.#recover(request, outcome, progress);
     }
+  }
+
+  /** The answer that was kept of this request, if there is one and it is good. */
+  async #kept(request: HttpRequest): Promise<HttpResponse | undefined> {
+    const answer = await request.keep?.answers.get(request.keep.key);
+    if (answer === undefined) return undefined;
+    const outcome = this.#judge(request, request.url, undefined, answer);
+    if (!("error" in outcome)) return outcome;
+    await request.keep?.answers.drop(request.keep.key);
+    return undefined;
   }
 
   /** Returns when the request is to be sent again; throws otherwise. */
@@ -223,9 +235,28 @@ class Client implements ManagedHttpClient {
       const incoming = await this.#send(request, url, credentials);
       if ("error" in incoming) return incoming;
       const next = hops < MAX_REDIRECTS ? sameOriginRedirect(request, url, incoming) : undefined;
-      if (next === undefined) return this.#judge(request, url, credentials, incoming);
+      if (next === undefined) return this.#take(request, url, credentials, incoming);
       url = next;
     }
+  }
+
+  /** Kept before it is judged, since judging may change its bytes. */
+  async #take(
+    request: HttpRequest,
+    url: string,
+    credentials: Credentials | undefined,
+    incoming: Incoming,
+  ): Promise<HttpResponse | Refusal> {
+    const { keep } = request;
+    if (keep === undefined || !isGood(incoming)) return this.#judge(request, url, credentials, incoming);
+    const names = ["content-type", ...(keep.headers ?? [])];
+    const headers = Object.fromEntries(
+      Object.entries(incoming.headers).filter(([name]) => names.includes(name)),
+    );
+    await keep.answers.keep(keep.key, { ...incoming, headers });
+    const outcome = this.#judge(request, url, credentials, incoming);
+    if ("error" in outcome) await keep.answers.drop(keep.key);
+    return outcome;
   }
 
   async #send(
@@ -274,7 +305,7 @@ class Client implements ManagedHttpClient {
     credentials: Credentials | undefined,
     incoming: Incoming,
   ): HttpResponse | Refusal {
-    const good = incoming.status >= 200 && incoming.status < 300;
+    const good = isGood(incoming);
     const place = this.#place(request, url);
     const response = new Response(incoming, request, place, this.#redaction);
     try {
@@ -341,6 +372,10 @@ class Client implements ManagedHttpClient {
   #place(request: HttpRequest, url: string): string {
     return `${this.#options.connection}: ${shownUrl(request.method, url)}`;
   }
+}
+
+function isGood({ status }: Incoming): boolean {
+  return status >= 200 && status < 300;
 }
 
 function isIdempotent(request: HttpRequest): boolean {

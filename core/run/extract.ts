@@ -5,6 +5,7 @@ import {
   throwIfCancelled,
   type Value,
 } from "../contracts/index.js";
+import { KeptAnswers } from "../store/index.js";
 import { updateRun, updateSink } from "./history.js";
 import { deadLetterQueue, queueName } from "./names.js";
 import { keyOf } from "./order.js";
@@ -17,8 +18,9 @@ import { commit, type Session } from "./session.js";
 /*
  * From the source into the queues. A page goes through filter, map and validate, is packed into messages, and then one
  * transaction makes everything true at once: messages of every sink queue, dead letters, the checkpoint, what must be
- * remembered of the overlap, the counts. Only then is the next page asked for: a kill costs at most one page fetched
- * again.
+ * remembered of the overlap, the counts. Only then is the next page asked for. Sources fetch ahead of that; what they keep on
+ * disk until its turn (`ahead`) is there after a kill. A run that failed keeps nothing: it may have failed over a record
+ * that is mended by the next time.
  */
 
 /** How the read of this run stands towards its checkpoint. */
@@ -47,13 +49,16 @@ export async function extract(
   read: ReadState,
   backpressure: Backpressure,
 ): Promise<boolean> {
-  const { source, prepared, signal } = session;
+  const { source, prepared, signal, flow, host } = session;
   const ended = AbortSignal.any([signal, read.stop]);
+  const ahead = new KeptAnswers(host.project.dataDir, flow.name, host);
+  if (!read.resumes) ahead.clear();
   const request = readRequest(prepared, {
     cursor: read.cursor,
     resumes: read.resumes,
     ...(read.from === undefined ? {} : { from: read.from }),
     ...(read.to === undefined ? {} : { to: read.to }),
+    ahead,
     signal: ended,
   });
   let rememberFrom: string | undefined;
@@ -68,15 +73,28 @@ export async function extract(
       rememberFrom = page.rememberFrom ?? rememberFrom;
       session.drift?.look(page);
       await commitPage(session, read, work);
+      release(page);
     }
     // A source may also answer to the signal by ending early: that is not the end of the stream.
     throwIfCancelled(ended);
   } catch (error) {
     if (read.stop.aborted && !signal.aborted) return false;
     throw error;
+  } finally {
+    ahead.close();
+    // What a cancelled read has kept, the next one uses.
+    if (!ended.aborted) ahead.clear();
   }
   await completeRead(session, read, rememberFrom);
   return true;
+}
+
+/**
+ * Generators that hand a page on to each other each keep the last one in a register until the next comes: with five of them
+ * four pages that nobody needs any more.
+ */
+function release({ records }: Page): void {
+  if (Array.isArray(records)) records.length = 0;
 }
 
 /** Sorts behind every cursor value. */

@@ -1,4 +1,5 @@
 import {
+  type AnswersAhead,
   ConfigError,
   type Field,
   ORDER_COLUMN,
@@ -95,6 +96,7 @@ export function readRequest(
     resumes?: boolean;
     from?: number;
     to?: number;
+    ahead?: AnswersAhead;
     signal: AbortSignal;
   },
 ): ReadRequest {
@@ -111,6 +113,7 @@ export function readRequest(
     ...(options.resumes === true ? { resumes: true } : {}),
     ...(from === undefined ? {} : { from }),
     ...(options.to === undefined ? {} : { to: options.to }),
+    ...(options.ahead === undefined ? {} : { ahead: options.ahead }),
     lookbackMs: flow.source.lookbackMs ?? stream.defaultLookbackMs,
     fields: [...fields],
     filter: flow.filter,

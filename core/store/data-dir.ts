@@ -24,12 +24,14 @@ import { classed } from "./storage-error.js";
  *   buffer/lock.mdb   LMDB's readers and its write lock
  *   buffer/extent     a length that data.mdb has reached, written after the commit that reached it
  *   blobs/            claim checks
+ *   ahead/            answers of sources that were asked for before their turn (kept-answers.ts)
  */
 export interface DataDirPaths {
   readonly buffer: string;
   readonly data: string;
   readonly extent: string;
   readonly blobs: string;
+  readonly ahead: string;
 }
 
 export function dataDirPaths(dataDir: string): DataDirPaths {
@@ -39,6 +41,7 @@ export function dataDirPaths(dataDir: string): DataDirPaths {
     data: join(buffer, "data.mdb"),
     extent: join(buffer, "extent"),
     blobs: join(dataDir, "blobs"),
+    ahead: join(dataDir, "ahead"),
   };
 }
 

@@ -2,7 +2,7 @@ import type { Page, SourceRecord, Value } from "../../core/contracts/index.js";
 
 /**
  * What core/run does with a source's pages, in a few lines: skips what it has stored with the same cursor value,
- * remembers what will come again, and moves its checkpoint with each page.
+ * remembers what will come again, moves its checkpoint with each page, and empties it.
  */
 export class SourceLedger {
   /** The cursor of the last page, through JSON as the store would have it. */
@@ -49,6 +49,7 @@ export class SourceLedger {
       this.stored.push(record);
     }
     this.checkpoint = JSON.parse(JSON.stringify(page.cursor));
+    if (Array.isArray(page.records)) page.records.length = 0;
   }
 
   /** Key and version of everything handed on. */

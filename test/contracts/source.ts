@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { inspect } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
@@ -11,8 +13,10 @@ import {
   type StreamSchema,
   type Value,
 } from "../../core/contracts/index.js";
+import { KeptAnswers } from "../../core/store/index.js";
 import { LogSpy } from "../core/http/log-spy.js";
 import { PatientClock } from "../core/http/patient-clock.js";
+import { scratchDir } from "../core/store/scratch-dir.js";
 import { seededRandom } from "../seeded-random.js";
 import { SourceLedger } from "./source-ledger.js";
 import { fits, requiredPaths, undescribed, without } from "./source-schema.js";
@@ -80,17 +84,22 @@ export function sourceContract(
     let subject: SourceSubject;
     let log: LogSpy;
     let waits: string[];
+    let dir: ReturnType<typeof scratchDir>;
+    let ahead: KeptAnswers;
     const opened: Source[] = [];
 
     beforeEach(async () => {
       clock = new PatientClock();
       log = new LogSpy();
       waits = [];
+      dir = scratchDir();
+      ahead = new KeptAnswers(dir.path, "under-test", { clock, log });
       subject = await start(clock);
     });
     afterEach(async () => {
       for (const source of opened.splice(0)) await source.close();
       await subject.close();
+      dir.remove();
     });
 
     const signal = () => new AbortController().signal;
@@ -122,6 +131,7 @@ export function sourceContract(
         fields: schema.fields.map((field) => field.name),
         filter: undefined,
         options: subject.connector.spec.optionsSchema.parse(subject.options),
+        ahead,
         signal: signal(),
         ...extra,
       };
@@ -403,6 +413,8 @@ export function sourceContract(
       }
       subject.fail("reset", { page: 1, times: 0 });
       words.push(inspect(await connect().check(signal())), inspect(connect(), { depth: 10 }));
+      for (const file of readdirSync(dir.path, { recursive: true, withFileTypes: true }))
+        if (file.isFile()) words.push(file.name, readFileSync(join(file.parentPath, file.name), "utf8"));
       const all = [...words, ...log.lines, ...waits].join("\n");
       expect(log.lines.length).toBeGreaterThan(10);
       for (const secret of subject.secrets) {

@@ -16,7 +16,8 @@ const LATENCY_MS = 30;
  */
 export class BulkWorld extends SourceWorld {
   protected readonly flows = [FLOW];
-  protected readonly pagesAhead = 2;
+  /** The job that is read and the two behind it. */
+  protected readonly pagesAhead = 3;
   protected readonly env: Readonly<Record<string, string>>;
   readonly #org: SalesforceFake;
 

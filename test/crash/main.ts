@@ -11,7 +11,7 @@ const ROUNDS_A_WORLD = 3;
 /** What a kill may cost, as each world checks it. */
 const PAGES_AGAIN: Readonly<Record<CrashSource, (pages: number) => string>> = {
   rest: (pages) => `${pages} pages fetched again (at most one a kill)`,
-  bulk: (pages) => `${pages} pages fetched again (at most two a kill: one is read ahead)`,
+  bulk: (pages) => `${pages} pages fetched again (at most three a kill: one of each result that comes)`,
   slack: () => "pages fetched again not counted (a run that goes on looks over its rescan once more)",
   zendesk: (pages) => `${pages} pages fetched again (at most two a kill: one is read ahead)`,
 };

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connectors } from "../../../connectors/index.js";
 import { type Log, systemClock, systemRandom } from "../../../core/contracts/index.js";
+import { KeptAnswers } from "../../../core/store/index.js";
 import type { LoopResult } from "./loop-result.js";
 import { resolved, sourceNamed } from "./measured-source.js";
 
@@ -38,6 +39,7 @@ try {
     fields: schema.fields.map(({ name }) => name),
     filter: undefined,
     options: connector.spec.optionsSchema.parse(measured.options),
+    ahead: new KeptAnswers(tmpDir, "alone", { clock: systemClock, log }),
     signal,
   });
   let records = 0;

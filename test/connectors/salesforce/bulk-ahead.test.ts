@@ -7,6 +7,7 @@ import { idsOf, type Living, living, MINUTE, NOW, things } from "./living.js";
 
 const JOBS = "/services/data/jobs/query";
 const CREATED = `POST ${JOBS}`;
+const RESULTS = `GET ${JOBS}/<job>/results`;
 const QUERIES = "GET /services/data/query";
 
 const BULK = { api: "bulk" };
@@ -57,8 +58,9 @@ async function killed(
 ): Promise<void> {
   const pages = org.source.read(await org.request("Thing__c", BULK, extra))[Symbol.asyncIterator]();
   for (let next = await pages.next(); next.done !== true; next = await pages.next()) {
+    const dies = stop(next.value);
     ledger.take(next.value);
-    if (stop(next.value)) break;
+    if (dies) break;
   }
   await rest(org);
 }
@@ -146,8 +148,8 @@ describe("jobs ahead", () => {
     const sizes: number[] = [];
     const ledger = ledgerOf();
     for await (const page of org.source.read(await org.request("Thing__c", BULK, { cursor: cut() }))) {
-      ledger.take(page);
       if (page.records.length > 0) sizes.push(page.records.length);
+      ledger.take(page);
     }
     expect(sizes.slice(0, 2)).toEqual([200, 100]);
     expect(ledger.keys()).toHaveLength(COUNT);
@@ -229,6 +231,109 @@ describe("jobs ahead", () => {
   });
 });
 
+describe("results of jobs ahead", () => {
+  const resultsOf = (target: string) => /jobs\/query\/(\w+)\/results/.exec(target)?.[1];
+
+  /** Pages of results as they are asked for: a letter for each job. */
+  function noteResults(org: Living): string[] {
+    const jobs: string[] = [];
+    const asked: string[] = [];
+    org.fake.before = (_method, target) => {
+      const job = resultsOf(target);
+      if (job === undefined) return;
+      if (!jobs.includes(job)) jobs.push(job);
+      asked.push("abcdefghijklmnopqrstuvwxyz"[jobs.indexOf(job)] ?? "?");
+    };
+    return asked;
+  }
+
+  it.each([
+    ["incremental", { cursor: cut() }],
+    ["full", { ...FULL, cursor: cutFull() }],
+  ] as const)(
+    "are fetched while the present one is read, each once, and keep their order: %s",
+    async (_mode, extra) => {
+      const one = await many({ bulk: { runMs: 0, queueMs: 0 } });
+      const plain = await org1(one, extra);
+      const org = await many({ bulk: { runMs: 0, queueMs: 0 } });
+      const asked = noteResults(org);
+      const ids: string[] = [];
+      for await (const page of org.source.read(await org.request("Thing__c", BULK, extra))) {
+        ids.push(...page.records.map(({ Id }) => String(Id)));
+        await rest(org);
+      }
+      expect(ids).toEqual(plain);
+      // Before the first job's last page was asked for, those of the next jobs had come.
+      expect(asked.indexOf("b")).toBeLessThan(asked.lastIndexOf("a"));
+      expect(asked).toHaveLength(one.asked(RESULTS));
+    },
+  );
+
+  it("cost a kill no page that was fetched, and no record", async () => {
+    const org = await many({ bulk: { runMs: 0, queueMs: 0 } });
+    const ledger = ledgerOf();
+    await killed(org, ledger, { cursor: cut() }, ({ cursor }) => aheadOf(cursor).length === 2);
+    const asked = org.asked(RESULTS);
+    expect(asked).toBeGreaterThan(4);
+    for (const page of await org.read("Thing__c", BULK, { cursor: ledger.checkpoint ?? null }))
+      ledger.take(page);
+    expect(ledger.keys()).toHaveLength(COUNT);
+    expect(new Set(ledger.keys()).size).toBe(COUNT);
+    const whole = await many({ bulk: { runMs: 0, queueMs: 0 } });
+    await whole.read("Thing__c", BULK, { cursor: cut() });
+    expect(org.asked(RESULTS) - whole.asked(RESULTS)).toBeLessThanOrEqual(1);
+  });
+
+  it("that are broken are fetched again at their turn", async () => {
+    const org = await many({ bulk: { runMs: 0, queueMs: 0 } });
+    const half = { "content-type": "text/csv", "sforce-locator": "null", "sforce-numberofrecords": "200" };
+    let fake = 0;
+    org.fake.before = (_method, target) => {
+      // The first page of the second job's result.
+      if (resultsOf(target) !== undefined && !target.includes("locator=") && ++fake === 2)
+        only(org, {
+          path: "/results",
+          times: 1,
+          fault: { kind: "answer", status: 200, headers: half, body: '"Id","SystemModstamp"\n"a00' },
+        });
+    };
+    const ledger = ledgerOf();
+    for await (const page of org.source.read(await org.request("Thing__c", BULK, { cursor: cut() }))) {
+      ledger.take(page);
+      await rest(org);
+    }
+    expect(ledger.keys()).toHaveLength(COUNT);
+    expect(new Set(ledger.keys()).size).toBe(COUNT);
+    expect(org.log.lines.join("\n")).toContain("asking for a smaller one");
+  });
+
+  it("that fail to come are left for their turn", async () => {
+    const org = await many({ bulk: { runMs: 0, queueMs: 0 } });
+    const jobs = new Set<string>();
+    org.fake.before = (_method, target) => {
+      const job = resultsOf(target);
+      if (job === undefined || jobs.has(job)) return;
+      // As often as the client asks: of every job but the first, the first page.
+      if (jobs.size > 0)
+        only(org, { path: `${job}/results`, times: 5, fault: { kind: "status", preset: "serverError" } });
+      jobs.add(job);
+    };
+    const ledger = ledgerOf();
+    for await (const page of org.source.read(await org.request("Thing__c", BULK, { cursor: cut() }))) {
+      ledger.take(page);
+      await rest(org);
+    }
+    expect(new Set(ledger.keys()).size).toBe(COUNT);
+    expect(ledger.keys()).toHaveLength(COUNT);
+    expect(org.log.lines.join("\n")).toContain("is not fetched ahead");
+  });
+});
+
+/** Ids as one job at a time reads them. */
+async function org1(org: Living, extra: Partial<ReadRequest>): Promise<string[]> {
+  return idsOf(await org.read("Thing__c", { ...BULK, bulkJobs: 1 }, extra));
+}
+
 describe("the end of a read with jobs ahead", () => {
   /** Pages up to the first one whose cursor holds two jobs ahead. */
   const untilTwo = async (org: Living, ledger: SourceLedger, request: ReadRequest, then: () => void) => {
@@ -300,7 +405,7 @@ describe("the end of a read with jobs ahead", () => {
       for await (const page of org.source.read(request)) {
         ledger.take(page);
         if (aheadOf(page.cursor).length === 2)
-          only(org, { path: "/results", times: 6, fault: { kind: "status", preset: "serverError" } });
+          only(org, { path: "/results", fault: { kind: "status", preset: "serverError" } });
       }
     };
     await expect(reading(cut())).rejects.toMatchObject({ kind: "transient" });

@@ -276,7 +276,7 @@ describe("pages of a result", () => {
     expect(org.asked(CREATED)).toBe(2);
   });
 
-  it("are fetched while the one before is worked on, one ahead and no more", async () => {
+  it("are fetched while the one before is worked on, one ahead and no more, once a stored cursor has the job", async () => {
     const org = await living(things(1_000), { bulk: { pageRows: 200 } });
     const ahead: number[] = [];
     let taken = 0;
@@ -286,7 +286,19 @@ describe("pages of a result", () => {
       await new Promise((resolve) => setTimeout(resolve, 30));
       ahead.push(org.asked(RESULTS) - taken);
     }
-    expect(ahead).toEqual([1, 1, 1, 1, 0]);
+    expect(ahead).toEqual([0, 1, 1, 1, 0]);
+  });
+
+  it("are asked for when the one before is stored, where nothing can be kept", async () => {
+    const org = await living(things(1_000), { bulk: { pageRows: 200 } });
+    const { ahead: _, ...without } = await org.request("Thing__c", BULK);
+    let taken = 0;
+    for await (const _page of org.source.read(without)) {
+      taken++;
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      expect(org.asked(RESULTS)).toBe(taken);
+    }
+    expect(taken).toBe(5);
   });
 
   it("stay near a size, however long the rows", async () => {

@@ -1,8 +1,12 @@
+import { readdirSync, statSync, truncateSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach } from "vitest";
 import { optionsSchema } from "../../../connectors/salesforce/config.js";
 import type { Page, ReadRequest, Source, SourceRecord } from "../../../core/contracts/index.js";
+import { KeptAnswers } from "../../../core/store/index.js";
 import type { LogSpy } from "../../core/http/log-spy.js";
 import { PatientClock } from "../../core/http/patient-clock.js";
+import { scratchDir } from "../../core/store/scratch-dir.js";
 import {
   type FakeClock,
   Org,
@@ -27,6 +31,10 @@ export interface Living {
   readonly clock: PatientClock;
   readonly source: Source;
   readonly log: LogSpy;
+  /** What reads of this org keep for each other. */
+  readonly ahead: KeptAnswers;
+  /** Cuts a byte off each of them. */
+  damage(): void;
   request(stream: string, options?: object, extra?: Partial<ReadRequest>): Promise<ReadRequest>;
   read(stream: string, options?: object, extra?: Partial<ReadRequest>): Promise<Page[]>;
   /** Requests of this shape so far, e.g. `POST /services/data/jobs/query`. */
@@ -52,15 +60,25 @@ export async function living(
   });
   const auth = { type: "accessToken", accessToken: fake.accessToken };
   const { source, log } = connectTo(fake.url, { clock, config: { auth, ...config } });
-  open.push(fake, source);
+  const dir = scratchDir();
+  const ahead = new KeptAnswers(dir.path, "things", { clock, log });
+  open.push({ close: async () => dir.remove() }, fake, source);
   const request: Living["request"] = (stream, read = {}, extra = {}) =>
-    requestFor(source, stream, { options: optionsSchema.parse(read), ...extra });
+    requestFor(source, stream, { options: optionsSchema.parse(read), ahead, ...extra });
   return {
     fake,
     org: fake.org,
     clock,
     source,
     log,
+    ahead,
+    damage: () => {
+      const folder = join(dir.path, "ahead");
+      for (const name of readdirSync(folder)) {
+        const path = join(folder, name);
+        truncateSync(path, statSync(path).size - 1);
+      }
+    },
     request,
     read: async (...asked) => collect(source.read(await request(...asked))),
     asked: (shape) => fake.requests.byPath[shape] ?? 0,

@@ -70,7 +70,8 @@ export class ScriptedSource {
           const pages = script.reads[Math.min(script.requests.length, script.reads.length) - 1] ?? [];
           for (const [index, page] of pages.entries()) {
             await script.beforePage(index);
-            yield page;
+            // The engine empties what it has stored; here it is handed out again.
+            yield { ...page, records: [...page.records] };
           }
         },
         apiCalls: () => script.requests.length,

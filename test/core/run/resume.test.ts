@@ -492,3 +492,58 @@ describe("a process that slept through its lease", () => {
     }
   });
 });
+
+describe("answers that a source has fetched ahead", () => {
+  const answer = { status: 200, headers: {}, body: Buffer.from("next page") };
+  /** What the next read finds, after one that keeps an answer and then does `then`. */
+  async function keptAfter(
+    then: () => void | Promise<void>,
+    next: Partial<RunOptions> = {},
+    abort?: AbortSignal,
+  ) {
+    const flow = world.flow(SIMPLE);
+    const found: boolean[] = [];
+    world.source.reader = async function* ({ ahead, signal: ended }) {
+      found.push(ahead?.has("key") === true);
+      if (found.length > 1) return;
+      expect(await ahead?.keep("key", answer)).toBe(true);
+      yield page(things(0, 4), { at: 4 });
+      await then();
+      ended.throwIfAborted();
+    };
+    await run(flow, abort === undefined ? {} : { signal: abort });
+    await run(flow, next);
+    expect(found).toHaveLength(2);
+    return found;
+  }
+
+  it("are there for the next run when this one was cancelled, unless that begins anew", async () => {
+    for (const [next, kept] of [
+      [{}, true],
+      [{ full: true }, false],
+    ] as const) {
+      const abort = new AbortController();
+      expect(await keptAfter(() => abort.abort(), next, abort.signal)).toEqual([false, kept]);
+    }
+  });
+
+  it("are gone when it failed or came to its end", async () => {
+    const failing = () => {
+      throw new TransientError("AWAY", "the source is away");
+    };
+    expect(await keptAfter(failing)).toEqual([false, false]);
+    expect(await keptAfter(() => undefined)).toEqual([false, false]);
+  });
+});
+
+it("records belong to the engine once they were handed over: it empties a page that is stored", async () => {
+  const flow = world.flow(SIMPLE);
+  const first = page(things(0, 4), { at: 4 });
+  world.source.reader = async function* () {
+    yield first;
+    expect(first.records).toEqual([]);
+    yield page(things(4, 6), { at: 6 });
+  };
+  const { state } = await run(flow);
+  expect(state.records.loaded).toBe(6);
+});

@@ -91,6 +91,10 @@ export class SalesforceApi {
     this.#clock = context.clock;
   }
 
+  get instanceUrl(): string {
+    return this.#config.instanceUrl;
+  }
+
   get version(): string {
     return this.#config.apiVersion;
   }

@@ -69,7 +69,7 @@ export class JobsAhead {
   /** Goes on in the background. Called when the present segment has its job, of so many rows, if they were counted. */
   go(rows: number | undefined): void {
     this.#presentRows = rows;
-    for (const { id } of this.#keyset.progress.ahead) this.results.begin(id);
+    this.#fetchResults();
     if (this.#working !== undefined || this.#isOff) return;
     this.#working = this.#step()
       .catch((error: unknown) => this.#note(error))
@@ -109,7 +109,13 @@ export class JobsAhead {
     const ids = this.#ids();
     return () => {
       this.#stored = ids;
+      this.#fetchResults();
     };
+  }
+
+  /** Of a job that no stored cursor knows a kill would cost all that was fetched. */
+  #fetchResults(): void {
+    for (const { id } of this.#keyset.progress.ahead) if (this.#stored.has(id)) this.results.begin(id);
   }
 
   /** The segments behind the present one are others from now on. */
@@ -123,13 +129,16 @@ export class JobsAhead {
   async close(keeps: boolean): Promise<void> {
     this.#left.abort();
     this.#patience.begin();
-    await this.results.close();
-    await this.#working;
-    const { progress } = this.#keyset;
-    this.#discard(progress.ahead.filter(({ id }) => !keeps || !this.#stored.has(id)));
-    progress.ahead = [];
-    await this.#discarding;
-    this.#patience.end();
+    try {
+      await this.results.close();
+      await this.#working;
+      const { progress } = this.#keyset;
+      this.#discard(progress.ahead.filter(({ id }) => !keeps || !this.#stored.has(id)));
+      progress.ahead = [];
+      await this.#discarding;
+    } finally {
+      this.#patience.end();
+    }
   }
 
   /** One more job. False: that is enough for this segment. */
@@ -146,7 +155,6 @@ export class JobsAhead {
     }
     this.#made.set(job.id, next.rows);
     progress.ahead = [...progress.ahead, job];
-    this.results.begin(job.id);
     return true;
   }
 
@@ -189,7 +197,7 @@ export class JobsAhead {
     if (open.length === 0) return;
     const { log } = this.#bulk;
     const all = open.map(async ({ id }) => {
-      await this.results.leave(id);
+      await this.results.forget(id);
       await discardJob(this.#jobs, id, log, this.#patience.signal);
     });
     this.#discarding = Promise.all([this.#discarding, ...all]).then(() => undefined);

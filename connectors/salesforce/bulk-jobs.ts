@@ -97,9 +97,10 @@ export class BulkJobs {
     return parseJob(answer);
   }
 
-  /** ConfigError NOT_FOUND for one that is gone. */
-  async look(id: string, signal: AbortSignal): Promise<JobInfo> {
-    return parseJob(await this.#api.send({ method: "GET", path: this.#path(`/${id}`), signal }));
+  /** ConfigError NOT_FOUND for one that is gone. `longestWaitMs` as in HttpRequest. */
+  async look(id: string, signal: AbortSignal, longestWaitMs?: number): Promise<JobInfo> {
+    const limit = longestWaitMs === undefined ? {} : { longestWaitMs };
+    return parseJob(await this.#api.send({ method: "GET", path: this.#path(`/${id}`), signal, ...limit }));
   }
 
   /** At most `maxRecords` rows; Salesforce may send fewer. */
@@ -136,8 +137,9 @@ export class BulkJobs {
         : { keep: { answers: ahead, key: resultKey({ id, locator }), headers: RESULT_HEADERS } }),
     });
     const type = answer.headers["content-type"] ?? "text/csv";
-    if (!/\bcsv\b/i.test(type)) throw unexpected(`is ${type.split(";")[0]} instead of CSV`);
-    return answer;
+    if (/\bcsv\b/i.test(type)) return answer;
+    await ahead?.drop(resultKey({ id, locator }));
+    throw unexpected(`is ${type.split(";")[0]} instead of CSV`);
   }
 
   async abort(id: string, signal: AbortSignal): Promise<void> {

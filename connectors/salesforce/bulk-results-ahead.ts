@@ -28,6 +28,8 @@ interface Fetcher {
   /** Ends it behind the page that is under way. */
   readonly leave: AbortController;
   readonly done: Promise<void>;
+  /** Keys of what it has fetched. */
+  readonly keys: string[];
 }
 
 /*
@@ -57,8 +59,11 @@ export class ResultsAhead {
     const { ahead } = this.#options;
     if (ahead === undefined || this.#fetchers.has(id) || this.#signal.aborted) return;
     const leave = new AbortController();
-    const done = this.#fetch(id, ahead, leave.signal).catch((error: unknown) => this.#note(id, error));
-    this.#fetchers.set(id, { leave, done });
+    const keys: string[] = [];
+    const done = this.#fetch(id, { ahead, keys, left: leave.signal }).catch((error: unknown) =>
+      this.#note(id, error),
+    );
+    this.#fetchers.set(id, { leave, done, keys });
   }
 
   /** Resolves when nothing of this job is under way any more. */
@@ -69,12 +74,27 @@ export class ResultsAhead {
     if (this.#failure !== undefined) throw this.#failure;
   }
 
+  /** Of a job that is given up. */
+  async forget(id: string): Promise<void> {
+    const fetcher = this.#fetchers.get(id);
+    fetcher?.leave.abort();
+    await fetcher?.done;
+    for (const key of fetcher?.keys ?? []) await this.#options.ahead?.drop(key);
+  }
+
   async close(): Promise<void> {
     this.#left.abort();
     await Promise.all([...this.#fetchers.values()].map(({ done }) => done));
   }
 
-  async #fetch(id: string, ahead: AnswersAhead, left: AbortSignal): Promise<void> {
+  async #fetch(
+    id: string,
+    {
+      ahead,
+      keys,
+      left,
+    }: { readonly ahead: AnswersAhead; readonly keys: string[]; readonly left: AbortSignal },
+  ): Promise<void> {
     const { size, mayGo } = this.#options;
     const ends = AbortSignal.any([this.#signal, left]);
     if (!(await this.#isComplete(id, ends))) return;
@@ -84,6 +104,7 @@ export class ResultsAhead {
       while (!ahead.hasRoom() && !ends.aborted) await ahead.room(ends);
       if (ends.aborted) return;
       const place = { id, locator };
+      keys.push(resultKey(place));
       const next: string | undefined = await this.#jobs.fetch(place, size.rows, {
         signal: this.#signal,
         ahead,
@@ -101,7 +122,7 @@ export class ResultsAhead {
     for (let pause = FIRST_LOOK_MS; ; pause = Math.min(LONGEST_LOOK_MS, pause * 2)) {
       await clock.sleep(pause, ends);
       if (!mayGo()) return false;
-      const { state } = await this.#jobs.look(id, ends);
+      const { state } = await this.#jobs.look(id, ends, 0);
       if (state !== "UploadComplete" && state !== "InProgress") return state === "JobComplete";
     }
   }

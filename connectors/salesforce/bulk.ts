@@ -6,6 +6,7 @@ import {
   TransientError,
   throwIfCancelled,
 } from "../../core/contracts/index.js";
+import { Ahead } from "./ahead.js";
 import { JobsAhead } from "./bulk-ahead.js";
 import { abortJob, deleteJob, discardJob } from "./bulk-discard.js";
 import { BulkJobs, isGone, type JobInfo } from "./bulk-jobs.js";
@@ -176,10 +177,12 @@ class JobRun {
     return this.#keyset.advance(isFew(this.#rows, this.#size));
   }
 
-  async *#handOut(page: Page): AsyncGenerator<Page, void> {
+  /** `place`: where the page was read. */
+  async *#handOut(page: Page, place?: JobPlace): AsyncGenerator<Page, void> {
     const stored = this.#ahead.handOut();
     yield page;
     stored();
+    if (place !== undefined) await this.#results.drop(place);
     throwIfCancelled(this.#reading.signal);
   }
 
@@ -257,14 +260,7 @@ class JobRun {
     }
   }
 
-  #fetch(place: JobPlace): Promise<ResultRecords> {
-    const page = this.#page(place);
-    // It may fail while nobody waits for it; whoever comes for it gets the failure then.
-    page.catch(() => undefined);
-    return page;
-  }
-
-  async #page(place: JobPlace): Promise<ResultRecords> {
+  async #fetch(place: JobPlace): Promise<ResultRecords> {
     // It may be on its way.
     if (!this.#results.isKept(place)) await this.#ahead.results.leave(place.id);
     return this.#results.page(place);
@@ -311,25 +307,24 @@ class JobRun {
         place = { ...place, locator, rows };
         progress.job = place;
         const mayGo = place.id === this.#storedJob && this.#results.isKept(read);
-        const next = mayGo ? this.#fetch(place) : undefined;
+        const next = mayGo ? new Ahead(this.#fetch(place)) : undefined;
         const cursor = keyset.cursor(false);
-        yield* this.#handOut({ records: taken.records, cursor, bytes: page.bytes, ...taken.info });
+        yield* this.#handOut({ records: taken.records, cursor, bytes: page.bytes, ...taken.info }, read);
         this.#storedJob = place.id;
-        await this.#results.drop(read);
-        coming = next ?? this.#fetch(place);
+        coming = next?.coming ?? this.#fetch(place);
         continue;
       }
       // The last page's cursor speaks of what comes behind it.
       const whole = !(await this.#advance());
       const cursor = keyset.cursor(whole);
-      yield* this.#handOut({ records: taken.records, cursor, bytes: page.bytes, ...taken.info });
-      await this.#results.drop(read);
+      yield* this.#handOut({ records: taken.records, cursor, bytes: page.bytes, ...taken.info }, read);
       await deleteJob(this.#jobs, place.id, this.#bulk.log, signal);
       return whole ? "complete" : "next";
     }
   }
 
-  #gone(place: JobPlace, error: unknown): Outcome {
+  async #gone(place: JobPlace, error: unknown): Promise<Outcome> {
+    await this.#ahead.results.forget(place.id);
     this.#bulk.log.warn(`${this.#reading.place}: the Bulk job is gone; it is made anew`, {
       job: place.id,
       code: error instanceof ConfigError || error instanceof TransientError ? error.code : undefined,
@@ -346,6 +341,7 @@ class JobRun {
 
   /** Gives up a job of the cursor. */
   async #leave(place: JobPlace): Promise<void> {
+    await this.#ahead.results.forget(place.id);
     await discardJob(this.#jobs, place.id, this.#bulk.log, this.#reading.signal);
     this.#keyset.progress.leaveJob(this.#reading.place);
   }

@@ -6,6 +6,7 @@ import {
   throwIfCancelled,
 } from "../../core/contracts/index.js";
 import { carryRefused } from "../../core/http/index.js";
+import { Ahead } from "./ahead.js";
 import type { QueryPage, SalesforceApi } from "./api.js";
 import { shapeRecords } from "./attributes.js";
 import type { NextPage } from "./cursor.js";
@@ -39,8 +40,9 @@ const MOST_LOSSES = 10;
 
 /*
  * The pages of one keyset. The next one is fetched while the caller works on the last, provided that the answer of the last is
- * kept on disk and its address is in a stored cursor: then a kill costs at most one page fetched again. Otherwise it is asked
- * for when the caller comes back, that is when it has stored the page before; so it is with the first page of a query.
+ * kept on disk and its address is in a stored cursor: then a kill costs at most one page fetched again, unless the next run is
+ * long in coming. Otherwise it is asked for when the caller comes back, that is when it has stored the page before; so it is with
+ * the first page of a query.
  *
  *   query, or the kept answer that the cursor names --page--> following --page--> following ... --done--> next segment, or the end
  *   following --dead locator--> query behind the place reached   (not without a page in between)
@@ -113,6 +115,8 @@ class QueryPages {
     const { query, signal } = this.#reading;
     const keyset = this.#keyset;
     let path = resumed !== undefined && this.#isKept(resumed) ? this.#follow(resumed) : undefined;
+    // A stored cursor leads to it.
+    let isStored = path !== undefined;
     let coming = this.#fetch(path);
     for (;;) {
       let page: QueryPage;
@@ -135,10 +139,13 @@ class QueryPages {
       const left = page.totalSize - page.records.length;
       const isMany = path === undefined && page.next !== undefined && left > this.#many;
       const next = isMany || this.#isOld(page.next) ? undefined : page.next;
-      keyset.next = next === undefined ? undefined : { query, path: next };
-      const ahead = next !== undefined && this.#isKept(path) ? this.#fetch(next) : undefined;
+      keyset.next =
+        next === undefined || this.#reading.ahead === undefined ? undefined : { query, path: next };
+      const mayGo = isStored && this.#isKept(path);
+      const ahead = next !== undefined && mayGo ? new Ahead(this.#fetch(next)) : undefined;
       // Segments but the last end in silence: nothing is to be said before there are records or the end.
-      if (page.records.length > 0 || whole) {
+      isStored = page.records.length > 0 || whole;
+      if (isStored) {
         yield {
           records,
           ...(refused.size === 0 ? {} : { refused }),
@@ -146,26 +153,22 @@ class QueryPages {
           bytes,
           ...info,
         };
-        throwIfCancelled(signal);
       }
-      await this.#drop(path);
+      if (isStored) await this.#drop(path);
+      throwIfCancelled(signal);
       if (isMany) return "many";
       if (page.next === undefined) return undefined;
       path = this.#follow(page.next);
-      coming = ahead ?? this.#fetch(path);
+      coming = ahead?.coming ?? this.#fetch(path);
     }
   }
 
   /** A page of the locator, or the first one. */
   #fetch(path: string | undefined): Promise<QueryPage> {
     const { api, pageSize, deleted, soql, ahead } = this.#reading;
-    const page =
-      path === undefined
-        ? api.query(soql(this.#keyset), { pageSize, deleted }, this.#signal)
-        : api.next(path, { pageSize, keep: ahead && { answers: ahead, key: this.#key(path) } }, this.#signal);
-    // It may fail while nobody waits for it; whoever comes for it gets the failure then.
-    page.catch(() => undefined);
-    return page;
+    return path === undefined
+      ? api.query(soql(this.#keyset), { pageSize, deleted }, this.#signal)
+      : api.next(path, { pageSize, keep: ahead && { answers: ahead, key: this.#key(path) } }, this.#signal);
   }
 
   #key(path: string): string {

@@ -181,7 +181,7 @@ function readingOf(
     place: `salesforce ${stream}`,
     api,
     soql,
-    query: queryDigest(api.version, deleted, wholeSoql),
+    query: queryDigest(`${api.instanceUrl} ${api.version}`, deleted, wholeSoql),
     pageSize: options.pageSize,
     deleted,
     parents,

@@ -71,8 +71,8 @@ function whereText(where: string | undefined): string {
   return where === undefined ? "" : ` WHERE ${where}`;
 }
 
-/** Tells a query from others. `deleted`: queryAll. */
-export function queryDigest(version: string, deleted: boolean, soql: string): string {
-  const asked = [version, deleted, soql].join("\n");
+/** Tells a query from others. `where`: API version, and org; `deleted`: queryAll. */
+export function queryDigest(where: string, deleted: boolean, soql: string): string {
+  const asked = [where, deleted, soql].join("\n");
   return createHash("sha256").update(asked).digest("base64url").slice(0, 22);
 }

@@ -4,8 +4,8 @@ import type { Step } from "./reading.js";
 
 /**
  * The pages from a state on. The next one is asked for before the last one is handed on, so that waiting for Zendesk and
- * working on a page go on at the same time; at most one page is held beside the one in work. Leaving the loop ends the
- * request under way.
+ * working on a page go on at the same time; at most one page is held beside the one in work. What failed before its
+ * turn is asked for again then. Leaving the loop ends the request under way.
  */
 export async function* readAhead<S extends State>(
   first: S,
@@ -14,20 +14,19 @@ export async function* readAhead<S extends State>(
 ): AsyncGenerator<Page, S> {
   const left = new AbortController();
   const either = AbortSignal.any([signal, left.signal]);
-  const start = (state: S) => {
-    const pending = step(state, either);
-    // Nobody may come back for it.
-    pending.catch(() => undefined);
-    return pending;
-  };
   try {
-    let pending = start(first);
+    let pending = step(first, either);
     for (;;) {
       const { page, state, stops = state.done } = await pending;
-      if (!stops) pending = start(state);
+      let failed = false;
+      const next = stops ? undefined : step(state, either);
+      next?.catch(() => {
+        failed = true;
+      });
       yield page;
       throwIfCancelled(signal);
-      if (stops) return state;
+      if (next === undefined) return state;
+      pending = failed ? step(state, either) : next;
     }
   } finally {
     left.abort();

@@ -1,4 +1,5 @@
 import {
+  InvariantError,
   type Page,
   type RunState,
   type SourceRecord,
@@ -7,6 +8,7 @@ import {
 } from "../contracts/index.js";
 import { KeptAnswers } from "../store/index.js";
 import { updateRun, updateSink } from "./history.js";
+import { LEASE_LOST } from "./lease.js";
 import { deadLetterQueue, queueName } from "./names.js";
 import { keyOf } from "./order.js";
 import { PageMapper, type PageWork } from "./page.js";
@@ -49,9 +51,9 @@ export async function extract(
   read: ReadState,
   backpressure: Backpressure,
 ): Promise<boolean> {
-  const { source, prepared, signal, flow, host } = session;
+  const { source, prepared, signal, host } = session;
   const ended = AbortSignal.any([signal, read.stop]);
-  const ahead = new KeptAnswers(host.project.dataDir, flow.name, host);
+  const ahead = new KeptAnswers(host.project.dataDir, read.checkpoint, host);
   if (!read.resumes) ahead.clear();
   const request = readRequest(prepared, {
     cursor: read.cursor,
@@ -62,6 +64,7 @@ export async function extract(
     signal: ended,
   });
   let rememberFrom: string | undefined;
+  let isOthers = false;
   try {
     for await (const page of source.read(request)) {
       session.meter.phase = "reading";
@@ -78,12 +81,13 @@ export async function extract(
     // A source may also answer to the signal by ending early: that is not the end of the stream.
     throwIfCancelled(ended);
   } catch (error) {
+    // What a cancelled read has kept the next one uses, and who has taken the lease over uses it now.
+    isOthers = signal.aborted || (error instanceof InvariantError && error.code === LEASE_LOST);
     if (read.stop.aborted && !signal.aborted) return false;
     throw error;
   } finally {
     ahead.close();
-    // What a cancelled read has kept, the next one uses.
-    if (!ended.aborted) ahead.clear();
+    if (!isOthers) ahead.clear();
   }
   await completeRead(session, read, rememberFrom);
   return true;

@@ -12,6 +12,9 @@ import {
 const LEASE_MS = 30_000;
 const HEARTBEAT_MS = 10_000;
 
+/** Code of the error of who has lost a lease. */
+export const LEASE_LOST = "LEASE_LOST";
+
 /**
  * Exclusive right to run a flow, shared by all processes on a data directory. Held by renewing it; a killed holder on
  * this machine is noticed by its process id, one on another machine by the lease running out. Every transaction of
@@ -79,7 +82,7 @@ export class HeldLease {
     const current = store.lease(this.#lease.name);
     if (current?.owner !== this.#lease.owner) {
       throw new InvariantError(
-        "LEASE_LOST",
+        LEASE_LOST,
         `${this.#lease.name} was taken over by process ${current?.pid ?? "unknown"}: this process was stopped or starved for more than ${LEASE_MS / 1000} s`,
         { fix: "Nothing is lost; the other process goes on." },
       );

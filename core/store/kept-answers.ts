@@ -25,6 +25,13 @@ interface Head {
   readonly crc: number;
 }
 
+interface Kept {
+  readonly name: string;
+  readonly bytes: number;
+  /** Epoch ms at which another process has kept it; undefined: this one has. */
+  readonly loadedAt: number | undefined;
+}
+
 /**
  * Answers as files `<owner>-<epoch ms>-<key>` of `ahead/`, digests both; a line of JSON, then the body. They are not
  * fsynced: a killed process leaves them whole, and what a power loss leaves in pieces does not pass its checksum.
@@ -34,8 +41,8 @@ export class KeptAnswers implements AnswersAhead {
   readonly #owner: string;
   readonly #clock: Clock;
   readonly #log: Log;
-  /** Names of files by key digest. */
-  readonly #kept = new Map<string, { readonly name: string; readonly bytes: number }>();
+  /** By key digest. */
+  readonly #kept = new Map<string, Kept>();
   #bytes = 0;
   #isClosed = false;
   #toldOfFailure = false;
@@ -47,62 +54,52 @@ export class KeptAnswers implements AnswersAhead {
     this.#owner = digest(owner).slice(0, 16);
     this.#clock = clock;
     this.#log = log;
-    if (existsSync(this.#folder)) this.#load();
+    this.#try(() => {
+      for (const name of readdirSync(this.#folder)) this.#load(name);
+    });
   }
 
   has(key: string): boolean {
-    const kept = this.#kept.get(digest(key));
-    return kept !== undefined && !this.#isExpired(kept.name);
+    return this.#usable(key) !== undefined;
   }
 
   async get(key: string): Promise<KeptAnswer | undefined> {
-    const kept = this.#kept.get(digest(key));
+    const kept = this.#usable(key);
     if (kept === undefined) return undefined;
-    const answer = this.#isExpired(kept.name) ? undefined : parse(await this.#read(kept.name));
+    const answer = parse(await this.#tryLater(readFile(this.#path(kept.name)), NOTHING));
     if (answer === undefined) await this.drop(key);
     return answer;
   }
 
   async keep(key: string, { status, headers, body }: KeptAnswer): Promise<boolean> {
     await this.drop(key);
-    if (this.#isClosed) return false;
-    if (this.#bytes + body.length > MOST_BYTES) return false;
+    if (this.#isClosed || this.#bytes + body.length > MOST_BYTES) return false;
     const id = digest(key);
     const name = `${this.#owner}-${this.#clock.now()}-${id}`;
     const head: Head = { status, headers, bytes: body.length, crc: crc32(body) };
     this.#bytes += body.length;
-    try {
-      mkdirSync(this.#folder, { recursive: true });
-      const file = await open(this.#path(name), "w", 0o600);
-      try {
-        await file.writev([Buffer.from(`${JSON.stringify(head)}\n`), body]);
-      } finally {
-        await file.close();
-      }
-    } catch (error) {
-      this.#bytes -= body.length;
-      this.#tell(error);
-      await rm(this.#path(name), { force: true }).catch((failure: unknown) => this.#tell(failure));
-      return false;
+    const isWhole = await this.#tryLater(this.#write(name, head, body), false);
+    if (isWhole && !this.#isClosed) {
+      this.#kept.set(id, { name, bytes: body.length, loadedAt: undefined });
+      return true;
     }
-    this.#kept.set(id, { name, bytes: body.length });
-    if (this.#isClosed) await this.drop(key);
-    return !this.#isClosed;
+    this.#bytes -= body.length;
+    await this.#remove(name);
+    return false;
   }
 
   async drop(key: string): Promise<void> {
     const id = digest(key);
     const kept = this.#kept.get(id);
     if (kept === undefined) return;
-    this.#kept.delete(id);
-    this.#bytes -= kept.bytes;
-    await rm(this.#path(kept.name), { force: true });
-    this.#wake();
+    this.#forget(id, kept);
+    await this.#remove(kept.name);
   }
 
   hasRoom(): boolean {
+    for (const [id, kept] of this.#kept) if (this.#isOld(kept)) this.#forget(id, kept);
     if (this.#isClosed || this.#bytes > MOST_BYTES - RESERVED_BYTES) return false;
-    return !existsSync(this.#folder) || roomToGrow(this.#folder, 0) > FREE_BYTES;
+    return this.#try(() => !existsSync(this.#folder) || roomToGrow(this.#folder, 0) > FREE_BYTES) === true;
   }
 
   room(signal: AbortSignal): Promise<void> {
@@ -126,46 +123,90 @@ export class KeptAnswers implements AnswersAhead {
 
   /** Nothing of it will be asked for again. */
   clear(): void {
-    for (const { name } of this.#kept.values()) rmSync(this.#path(name), { force: true });
-    this.#kept.clear();
-    this.#bytes = 0;
-    this.#wake();
-  }
-
-  #load(): void {
-    for (const name of readdirSync(this.#folder)) {
-      const [, owner] = NAME.exec(name) ?? [];
-      if (owner === undefined) continue;
-      const path = this.#path(name);
-      if (this.#isExpired(name)) rmSync(path, { force: true });
-      else if (owner === this.#owner) {
-        const bytes = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-        this.#kept.set(name.slice(name.lastIndexOf("-") + 1), { name, bytes });
-        this.#bytes += bytes;
-      }
+    for (const [id, kept] of this.#kept) {
+      this.#forget(id, kept);
+      this.#try(() => rmSync(this.#path(kept.name), { force: true }));
     }
   }
 
-  #isExpired(name: string): boolean {
-    const [, , at] = NAME.exec(name) ?? [];
-    const age = this.#clock.now() - Number(at);
+  /** An answer of an earlier process. */
+  #load(name: string): void {
+    const [, owner, at] = NAME.exec(name) ?? [];
+    if (owner === undefined) return;
+    const path = this.#path(name);
+    const { size = 0 } = statSync(path, { throwIfNoEntry: false }) ?? {};
+    const kept = { name, bytes: size, loadedAt: Number(at) };
+    if (this.#isOld(kept)) this.#try(() => rmSync(path, { force: true }));
+    else if (owner === this.#owner) {
+      this.#kept.set(name.slice(name.lastIndexOf("-") + 1), kept);
+      this.#bytes += size;
+    }
+  }
+
+  #usable(key: string): Kept | undefined {
+    const kept = this.#kept.get(digest(key));
+    return kept === undefined || this.#isOld(kept) ? undefined : kept;
+  }
+
+  /** What this process has kept stays good while it lives: the read has just not come to it. */
+  #isOld({ loadedAt }: Kept): boolean {
+    if (loadedAt === undefined) return false;
+    const age = this.#clock.now() - loadedAt;
     return !(age >= 0 && age <= LONGEST_MS);
   }
 
-  async #read(name: string): Promise<Buffer> {
+  #forget(id: string, { bytes }: Kept): void {
+    this.#kept.delete(id);
+    this.#bytes -= bytes;
+    this.#wake();
+  }
+
+  async #write(name: string, head: Head, body: Buffer): Promise<true> {
+    mkdirSync(this.#folder, { recursive: true });
+    const file = await open(this.#path(name), "w", 0o600);
     try {
-      return await readFile(this.#path(name));
+      await file.writeFile(`${JSON.stringify(head)}\n`);
+      await file.writeFile(body);
+    } finally {
+      await file.close();
+    }
+    return true;
+  }
+
+  async #remove(name: string): Promise<void> {
+    await this.#tryLater(rm(this.#path(name), { force: true }), undefined);
+  }
+
+  /** No file of this folder is worth a failed run. */
+  #try<T>(work: () => T): T | undefined {
+    try {
+      return work();
     } catch (error) {
       this.#tell(error);
-      return Buffer.alloc(0);
+      return undefined;
+    }
+  }
+
+  async #tryLater<T>(work: Promise<T>, otherwise: T): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      this.#tell(error);
+      return otherwise;
     }
   }
 
   #tell(error: unknown): void {
-    const { code, message } = classed(error, this.#folder);
-    if (this.#toldOfFailure) return;
+    if (this.#toldOfFailure || isAbsent(error)) return;
     this.#toldOfFailure = true;
-    this.#log.warn(`answers cannot be kept, so that none is fetched ahead of its turn: ${message}`, { code });
+    const { code, message } = classed(error, this.#folder);
+    this.#log.warn(
+      `answers of sources are not kept, so that fewer are fetched ahead of their turn: ${message}`,
+      {
+        code,
+        folder: this.#folder,
+      },
+    );
   }
 
   #wake(): void {
@@ -175,6 +216,13 @@ export class KeptAnswers implements AnswersAhead {
   #path(name: string): string {
     return join(this.#folder, name);
   }
+}
+
+const NOTHING = Buffer.alloc(0);
+
+/** Nobody has kept anything yet, or somebody has cleared the folder away. */
+function isAbsent(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ENOENT";
 }
 
 function digest(text: string): string {

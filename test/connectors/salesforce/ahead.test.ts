@@ -155,22 +155,31 @@ describe("the next page", () => {
     },
   );
 
-  it("that does not come fails its own turn, when all before it is handed out", async () => {
+  it.each([
+    ["fails its own turn, when all before it is handed out", [3, 4, 5, 6, 7], false],
+    ["is asked for once more where it failed long before its turn", [3, 4, 5, 6, 7], true],
+  ] as const)("that does not come %s", async (_what, nth, waits) => {
     const from = await org();
     from.fake.faults.set({
       rules: [
-        {
-          path: "/query/01g",
-          on: { nth: [3, 4, 5, 6, 7] },
-          fault: { kind: "status", preset: "serverError" },
-        },
+        { path: "/query/01g", on: { nth: [...nth] }, fault: { kind: "status", preset: "serverError" } },
       ],
     });
     const ledger = ledgerOf({});
-    await expect(read(from, ledger, {})).rejects.toMatchObject({ kind: "transient" });
-    expect(ledger.keys()).toHaveLength(600);
-    from.fake.faults.clear();
-    await read(from, ledger, {});
+    const reading = async () => {
+      const cursor = ledger.checkpoint === undefined ? {} : { cursor: ledger.checkpoint };
+      for await (const page of from.source.read(await from.request("Thing__c", REST, cursor))) {
+        if (waits) await rest();
+        ledger.take(page);
+      }
+    };
+    if (waits) await reading();
+    else {
+      await expect(reading()).rejects.toMatchObject({ kind: "transient" });
+      expect(ledger.keys()).toHaveLength(600);
+      from.fake.faults.clear();
+      await reading();
+    }
     expect(ledger.keys()).toHaveLength(COUNT);
   });
 

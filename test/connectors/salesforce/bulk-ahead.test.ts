@@ -269,10 +269,16 @@ describe("results of jobs ahead", () => {
     },
   );
 
+  /** From the second page on whose cursor holds two jobs ahead their results are under way. */
+  const underWay = () => {
+    let seen = 0;
+    return ({ cursor }: Page) => aheadOf(cursor).length === 2 && ++seen === 2;
+  };
+
   it("cost a kill no page that was fetched, and no record", async () => {
     const org = await many({ bulk: { runMs: 0, queueMs: 0 } });
     const ledger = ledgerOf();
-    await killed(org, ledger, { cursor: cut() }, ({ cursor }) => aheadOf(cursor).length === 2);
+    await killed(org, ledger, { cursor: cut() }, underWay());
     const asked = org.asked(RESULTS);
     expect(asked).toBeGreaterThan(4);
     for (const page of await org.read("Thing__c", BULK, { cursor: ledger.checkpoint ?? null }))
@@ -282,6 +288,49 @@ describe("results of jobs ahead", () => {
     const whole = await many({ bulk: { runMs: 0, queueMs: 0 } });
     await whole.read("Thing__c", BULK, { cursor: cut() });
     expect(org.asked(RESULTS) - whole.asked(RESULTS)).toBeLessThanOrEqual(1);
+  });
+
+  it("of jobs that no stored cursor knows are left alone: a kill would cost them all", async () => {
+    const org = await many({ bulk: { runMs: 0, queueMs: 0 } });
+    const ledger = ledgerOf();
+    let asked = 0;
+    for await (const page of org.source.read(await org.request("Thing__c", BULK, { cursor: cut() }))) {
+      await rest(org);
+      asked = org.asked(RESULTS);
+      // Killed before the first page is stored.
+      if (page.records.length > 0) break;
+      ledger.take(page);
+    }
+    expect(org.fake.bulk.most).toBe(3);
+    expect(asked).toBe(1);
+  });
+
+  it("of jobs that are given up are not kept", async () => {
+    const org = await many({ bulk: { runMs: 0, queueMs: 0 } });
+    const abort = new AbortController();
+    const ledger = ledgerOf();
+    const stop = underWay();
+    let kept = 0;
+    const reading = async () => {
+      const request = await org.request("Thing__c", BULK, { cursor: cut(), signal: abort.signal });
+      for await (const page of org.source.read(request)) {
+        await rest(org);
+        if (stop(page)) {
+          kept = org.kept();
+          abort.abort();
+        }
+        ledger.take(page);
+      }
+    };
+    await expect(reading()).rejects.toMatchObject({ kind: "cancelled" });
+    expect(kept).toBeGreaterThan(4);
+    expect(org.kept()).toBeLessThan(kept);
+    // What is left is of the job that the cursor holds.
+    for (const page of await org.read("Thing__c", BULK, { cursor: ledger.checkpoint ?? null }))
+      ledger.take(page);
+    expect(ledger.keys()).toHaveLength(COUNT);
+    expect(new Set(ledger.keys()).size).toBe(COUNT);
+    expect(org.kept()).toBe(0);
   });
 
   it("that are broken are fetched again at their turn", async () => {

@@ -1,4 +1,4 @@
-import { readdirSync, statSync, truncateSync } from "node:fs";
+import { existsSync, readdirSync, statSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach } from "vitest";
 import { optionsSchema } from "../../../connectors/salesforce/config.js";
@@ -33,6 +33,8 @@ export interface Living {
   readonly log: LogSpy;
   /** What reads of this org keep for each other. */
   readonly ahead: KeptAnswers;
+  /** How many answers that are. */
+  kept(): number;
   /** Cuts a byte off each of them. */
   damage(): void;
   request(stream: string, options?: object, extra?: Partial<ReadRequest>): Promise<ReadRequest>;
@@ -61,6 +63,7 @@ export async function living(
   const auth = { type: "accessToken", accessToken: fake.accessToken };
   const { source, log } = connectTo(fake.url, { clock, config: { auth, ...config } });
   const dir = scratchDir();
+  const folder = join(dir.path, "ahead");
   const ahead = new KeptAnswers(dir.path, "things", { clock, log });
   open.push({ close: async () => dir.remove() }, fake, source);
   const request: Living["request"] = (stream, read = {}, extra = {}) =>
@@ -72,8 +75,8 @@ export async function living(
     source,
     log,
     ahead,
+    kept: () => (existsSync(folder) ? readdirSync(folder).length : 0),
     damage: () => {
-      const folder = join(dir.path, "ahead");
       for (const name of readdirSync(folder)) {
         const path = join(folder, name);
         truncateSync(path, statSync(path).size - 1);

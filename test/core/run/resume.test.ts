@@ -532,6 +532,11 @@ describe("answers that a source has fetched ahead", () => {
       throw new TransientError("AWAY", "the source is away");
     };
     expect(await keptAfter(failing)).toEqual([false, false]);
+    world.sink.beforeWrite = () => {
+      throw new ConfigError("REFUSED", "the sink cannot work");
+    };
+    expect(await keptAfter(() => undefined)).toEqual([false, false]);
+    world.sink.beforeWrite = () => undefined;
     expect(await keptAfter(() => undefined)).toEqual([false, false]);
   });
 });

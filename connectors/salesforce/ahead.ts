@@ -1,20 +1,22 @@
+import { TransientError } from "../../core/contracts/index.js";
+
 /**
- * Something that was asked for before its turn. One that failed before anybody came for it is asked for again then: the
- * failure may be long past.
+ * Something that was asked for before its turn. Where that failed in passing before anybody came for it, it is asked for
+ * again: the trouble may be long past.
  */
 export class Ahead<T> {
   readonly #coming: Promise<T>;
-  #hasFailed = false;
+  #hasPassed = false;
 
   constructor(coming: Promise<T>) {
     this.#coming = coming;
-    coming.catch(() => {
-      this.#hasFailed = true;
+    coming.catch((error: unknown) => {
+      this.#hasPassed = error instanceof TransientError;
     });
   }
 
-  /** Undefined where it has failed by now. */
+  /** Undefined where it is to be asked for again. */
   get coming(): Promise<T> | undefined {
-    return this.#hasFailed ? undefined : this.#coming;
+    return this.#hasPassed ? undefined : this.#coming;
   }
 }

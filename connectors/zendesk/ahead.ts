@@ -1,11 +1,11 @@
-import { type Page, throwIfCancelled } from "../../core/contracts/index.js";
+import { type Page, TransientError, throwIfCancelled } from "../../core/contracts/index.js";
 import type { State } from "./cursor.js";
 import type { Step } from "./reading.js";
 
 /**
  * The pages from a state on. The next one is asked for before the last one is handed on, so that waiting for Zendesk and
- * working on a page go on at the same time; at most one page is held beside the one in work. What failed before its
- * turn is asked for again then. Leaving the loop ends the request under way.
+ * working on a page go on at the same time; at most one page is held beside the one in work. What failed in passing
+ * before its turn is asked for again then. Leaving the loop ends the request under way.
  */
 export async function* readAhead<S extends State>(
   first: S,
@@ -20,8 +20,8 @@ export async function* readAhead<S extends State>(
       const { page, state, stops = state.done } = await pending;
       let failed = false;
       const next = stops ? undefined : step(state, either);
-      next?.catch(() => {
-        failed = true;
+      next?.catch((error: unknown) => {
+        failed = error instanceof TransientError;
       });
       yield page;
       throwIfCancelled(signal);

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { open, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
@@ -11,8 +11,9 @@ import { classed } from "./storage-error.js";
 /** On disk at a time, of one read, bytes; of these so many for answers whose turn is next. */
 const MOST_BYTES = 512 * 1024 * 1024;
 const RESERVED_BYTES = 128 * 1024 * 1024;
-/** The buffer and the sinks need the disk more: answers whose turn is far off are not fetched when less is free. */
-const FREE_BYTES = 2 * 1024 * 1024 * 1024;
+/** The buffer and the sinks need the disk more: nothing is kept when less is free, and nothing whose turn is far off. */
+const FREE_BYTES = 64 * 1024 * 1024;
+const AMPLE_BYTES = 2 * 1024 * 1024 * 1024;
 /** An older answer is not used: a run that goes on long after a kill reads what is there by then. */
 const LONGEST_MS = 15 * 60_000;
 const NAME = /^([0-9a-f]{16})-(\d+)-[0-9a-f]{32}$/;
@@ -73,7 +74,7 @@ export class KeptAnswers implements AnswersAhead {
 
   async keep(key: string, { status, headers, body }: KeptAnswer): Promise<boolean> {
     await this.drop(key);
-    if (this.#isClosed || this.#bytes + body.length > MOST_BYTES) return false;
+    if (this.#isClosed || this.#bytes + body.length > MOST_BYTES || !this.#isFree(FREE_BYTES)) return false;
     const id = digest(key);
     const name = `${this.#owner}-${this.#clock.now()}-${id}`;
     const head: Head = { status, headers, bytes: body.length, crc: crc32(body) };
@@ -99,7 +100,7 @@ export class KeptAnswers implements AnswersAhead {
   hasRoom(): boolean {
     for (const [id, kept] of this.#kept) if (this.#isOld(kept)) this.#forget(id, kept);
     if (this.#isClosed || this.#bytes > MOST_BYTES - RESERVED_BYTES) return false;
-    return this.#try(() => !existsSync(this.#folder) || roomToGrow(this.#folder, 0) > FREE_BYTES) === true;
+    return this.#isFree(AMPLE_BYTES);
   }
 
   room(signal: AbortSignal): Promise<void> {
@@ -155,6 +156,14 @@ export class KeptAnswers implements AnswersAhead {
     return !(age >= 0 && age <= LONGEST_MS);
   }
 
+  #isFree(bytes: number): boolean {
+    const isFree = this.#try(() => {
+      mkdirSync(this.#folder, { recursive: true });
+      return roomToGrow(this.#folder, 0) > bytes;
+    });
+    return isFree === true;
+  }
+
   #forget(id: string, { bytes }: Kept): void {
     this.#kept.delete(id);
     this.#bytes -= bytes;
@@ -162,7 +171,6 @@ export class KeptAnswers implements AnswersAhead {
   }
 
   async #write(name: string, head: Head, body: Buffer): Promise<true> {
-    mkdirSync(this.#folder, { recursive: true });
     const file = await open(this.#path(name), "w", 0o600);
     try {
       await file.writeFile(`${JSON.stringify(head)}\n`);

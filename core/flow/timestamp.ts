@@ -40,10 +40,10 @@ function hasTime(text: string): boolean {
   );
 }
 
-/** Milliseconds at 20: three digits. */
-function hasMillis(text: string): boolean {
+/** A fraction of a second at 19: a point and digits up to `end`. */
+function hasFraction(text: string, end: number): boolean {
   if (text.charCodeAt(19) !== 46) return false;
-  for (let at = 20; at < 23; at++) {
+  for (let at = 20; at < end; at++) {
     const digit = text.charCodeAt(at) - ZERO;
     if (!(digit >= 0 && digit <= 9)) return false;
   }
@@ -114,13 +114,25 @@ function parseSlowly(text: string): string | undefined {
  * microseconds are cut off. Undefined for anything else, for days and times that do not exist, and outside years 1 to 9999.
  */
 export function normalizeTimestamp(text: string): string | undefined {
-  // Nearly every value has one of these two shapes: a check of the characters and no arithmetic.
-  const length = text.length;
-  if ((length === 28 && text.endsWith("+0000")) || (length === 24 && text.charCodeAt(23) === 90)) {
-    if (text.charCodeAt(10) === 84 && startsWithDate(text) && hasTime(text) && hasMillis(text))
-      return length === 24 ? text : `${text.slice(0, 23)}Z`;
-  }
-  return parseSlowly(text);
+  return parseQuickly(text) ?? parseSlowly(text);
+}
+
+/**
+ * Nearly every value has one of four shapes, which take a check of the characters and no arithmetic: with milliseconds and
+ * `+0000` (Salesforce) or `Z`, with microseconds and `Z` (Slack), with seconds and `Z` (Zendesk).
+ */
+function parseQuickly(text: string): string | undefined {
+  const { length } = text;
+  const isOffset = length === 28 && text.endsWith("+0000");
+  const isZulu = (length === 24 || length === 27 || length === 20) && text.charCodeAt(length - 1) === 90;
+  if (!isOffset && !isZulu) return undefined;
+  if (text.charCodeAt(10) !== 84 || !startsWithDate(text) || !hasTime(text)) return undefined;
+  if (length === 20) return `${text.slice(0, 19)}.000Z`;
+  if (!hasFraction(text, length === 27 ? 26 : 23)) return undefined;
+  if (length === 24) return text;
+  let end = length === 27 ? 26 : 23;
+  while (end > 23 && text.charCodeAt(end - 1) === ZERO) end--;
+  return end === 26 ? text : `${text.slice(0, end)}Z`;
 }
 
 /** True for `YYYY-MM-DD` of a day that exists. */

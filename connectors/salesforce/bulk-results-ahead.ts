@@ -68,18 +68,22 @@ export class ResultsAhead {
 
   /** Resolves when nothing of this job is under way any more. */
   async leave(id: string): Promise<void> {
-    const fetcher = this.#fetchers.get(id);
-    fetcher?.leave.abort();
-    await fetcher?.done;
+    await this.#end(id);
     if (this.#failure !== undefined) throw this.#failure;
   }
 
   /** Of a job that is given up. */
   async forget(id: string): Promise<void> {
+    const keys = await this.#end(id);
+    for (const key of keys) await this.#options.ahead?.drop(key);
+  }
+
+  /** Resolves to the keys of what was fetched. */
+  async #end(id: string): Promise<readonly string[]> {
     const fetcher = this.#fetchers.get(id);
     fetcher?.leave.abort();
     await fetcher?.done;
-    for (const key of fetcher?.keys ?? []) await this.#options.ahead?.drop(key);
+    return fetcher?.keys ?? [];
   }
 
   async close(): Promise<void> {

@@ -6,7 +6,7 @@ import {
   TransientError,
   throwIfCancelled,
 } from "../../core/contracts/index.js";
-import { Ahead } from "./ahead.js";
+import { Ahead } from "../../core/http/index.js";
 import { JobsAhead } from "./bulk-ahead.js";
 import { abortJob, deleteJob, discardJob } from "./bulk-discard.js";
 import { BulkJobs, isGone, type JobInfo } from "./bulk-jobs.js";

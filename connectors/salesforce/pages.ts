@@ -5,8 +5,7 @@ import {
   TransientError,
   throwIfCancelled,
 } from "../../core/contracts/index.js";
-import { carryRefused } from "../../core/http/index.js";
-import { Ahead } from "./ahead.js";
+import { Ahead, carryRefused } from "../../core/http/index.js";
 import type { QueryPage, SalesforceApi } from "./api.js";
 import { shapeRecords } from "./attributes.js";
 import type { NextPage } from "./cursor.js";

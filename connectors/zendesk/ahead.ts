@@ -1,4 +1,5 @@
-import { type Page, TransientError, throwIfCancelled } from "../../core/contracts/index.js";
+import { type Page, throwIfCancelled } from "../../core/contracts/index.js";
+import { Ahead } from "../../core/http/index.js";
 import type { State } from "./cursor.js";
 import type { Step } from "./reading.js";
 
@@ -18,15 +19,11 @@ export async function* readAhead<S extends State>(
     let pending = step(first, either);
     for (;;) {
       const { page, state, stops = state.done } = await pending;
-      let failed = false;
-      const next = stops ? undefined : step(state, either);
-      next?.catch((error: unknown) => {
-        failed = error instanceof TransientError;
-      });
+      const next = stops ? undefined : new Ahead(step(state, either));
       yield page;
       throwIfCancelled(signal);
       if (next === undefined) return state;
-      pending = failed ? step(state, either) : next;
+      pending = next.coming ?? step(state, either);
     }
   } finally {
     left.abort();

@@ -1,3 +1,4 @@
+export { Ahead } from "./ahead.js";
 export * from "./authenticator.js";
 export * from "./authorization-code.js";
 export * from "./budget.js";

@@ -64,7 +64,7 @@ export async function extract(
     signal: ended,
   });
   let rememberFrom: string | undefined;
-  let isOthers = false;
+  let isOfUse = false;
   try {
     for await (const page of source.read(request)) {
       session.meter.phase = "reading";
@@ -82,12 +82,12 @@ export async function extract(
     throwIfCancelled(ended);
   } catch (error) {
     // What a cancelled read has kept the next one uses, and who has taken the lease over uses it now.
-    isOthers = signal.aborted || (error instanceof InvariantError && error.code === LEASE_LOST);
+    isOfUse = signal.aborted || (error instanceof InvariantError && error.code === LEASE_LOST);
     if (read.stop.aborted && !signal.aborted) return false;
     throw error;
   } finally {
     ahead.close();
-    if (!isOthers) ahead.clear();
+    if (!isOfUse) ahead.clear();
   }
   await completeRead(session, read, rememberFrom);
   return true;

@@ -16,7 +16,7 @@ const FREE_BYTES = 64 * 1024 * 1024;
 const AMPLE_BYTES = 2 * 1024 * 1024 * 1024;
 /** An older answer is not used: a run that goes on long after a kill reads what is there by then. */
 const LONGEST_MS = 15 * 60_000;
-const NAME = /^([0-9a-f]{16})-(\d+)-[0-9a-f]{32}$/;
+const NAME = /^([0-9a-f]{16})-(\d+)-([0-9a-f]{32})$/;
 
 /** Before the body, as one line of JSON. */
 interface Head {
@@ -132,14 +132,14 @@ export class KeptAnswers implements AnswersAhead {
 
   /** An answer of an earlier process. */
   #load(name: string): void {
-    const [, owner, at] = NAME.exec(name) ?? [];
-    if (owner === undefined) return;
+    const [, owner, at, id] = NAME.exec(name) ?? [];
+    if (id === undefined) return;
     const path = this.#path(name);
     const { size = 0 } = statSync(path, { throwIfNoEntry: false }) ?? {};
     const kept = { name, bytes: size, loadedAt: Number(at) };
     if (this.#isOld(kept)) this.#try(() => rmSync(path, { force: true }));
     else if (owner === this.#owner) {
-      this.#kept.set(name.slice(name.lastIndexOf("-") + 1), kept);
+      this.#kept.set(id, kept);
       this.#bytes += size;
     }
   }

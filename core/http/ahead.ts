@@ -1,4 +1,4 @@
-import { TransientError } from "../../core/contracts/index.js";
+import { TransientError } from "../contracts/index.js";
 
 /**
  * Something that was asked for before its turn. Where that failed in passing before anybody came for it, it is asked for

@@ -14,8 +14,8 @@ import { measureBare, measureServer, type WireResult } from "./wire.js";
  *
  * A message counts once it has been sent, received and deleted. Bodies of 1 KiB of JSON in batches of ten.
  *
- *   wire     `sluice queue serve` in a process of its own; the load comes from another one over keep-alive connections
- *            of node:http, the JSON protocol and no SDK. Beside it the bare loop: the same requests answered with canned
+ *   wire     `sluice queue serve` in a process of its own; the load comes from another one over keep-alive connections,
+ *            the JSON protocol written and read by hand. Beside it the bare loop: the same requests answered with canned
  *            text, which is what HTTP alone costs here.
  *   process  the same queues used from the process that has them open.
  *   depth    a queue of a thousand waiting messages against one of `--messages`, and opening them.

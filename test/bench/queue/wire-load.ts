@@ -1,7 +1,7 @@
 import { Backlog } from "./backlog.js";
 import { Latencies } from "./latencies.js";
+import { LoadConnection, receiptHandles } from "./load-connection.js";
 import { BATCH, GROUPS, messageBody } from "./message-body.js";
-import { documentOf, SqsClient } from "./sqs-client.js";
 
 /**
  * A load generator: `wire-load.js <url> <queue url> <standard|fifo> <pairs> <name>`, forked by wire.ts. Each pair is a
@@ -24,7 +24,6 @@ const [url = "", queueUrl = "", type = "standard", pairs = "4", name = "a"] = pr
 const MOST_WAITING = 1_000;
 const BODIES = 100;
 
-const client = new SqsClient(url);
 const latencies = { send: new Latencies(), receive: new Latencies(), delete: new Latencies() };
 const backlog = new Backlog(MOST_WAITING);
 let running = true;
@@ -48,30 +47,44 @@ function sendBatch(): string {
   return `{"QueueUrl":"${queueUrl}","Entries":[${entries}]}`;
 }
 
-async function timed(kind: keyof typeof latencies, action: string, body: string) {
+async function timed(
+  connection: LoadConnection,
+  kind: keyof typeof latencies,
+  action: string,
+  body: string,
+): Promise<string> {
   const startedAt = performance.now();
-  const answer = await client.call(action, body);
+  const text = await connection.call(action, body);
   if (counting) latencies[kind].add(performance.now() - startedAt);
-  return documentOf(action, answer);
+  return text;
 }
 
 async function produce(): Promise<void> {
+  const connection = new LoadConnection(url);
   while (running) {
     await backlog.enter(BATCH);
-    await timed("send", "SendMessageBatch", sendBatch());
+    await timed(connection, "send", "SendMessageBatch", sendBatch());
   }
+  connection.close();
 }
 
 async function consume(): Promise<void> {
+  const connection = new LoadConnection(url);
   const ask = `{"QueueUrl":"${queueUrl}","MaxNumberOfMessages":${BATCH},"WaitTimeSeconds":1}`;
   while (running) {
-    const { Messages = [] } = await timed("receive", "ReceiveMessage", ask);
-    if (Messages.length === 0) continue;
-    const entries = Messages.map(({ ReceiptHandle }, index) => ({ Id: String(index), ReceiptHandle }));
-    await timed("delete", "DeleteMessageBatch", JSON.stringify({ QueueUrl: queueUrl, Entries: entries }));
-    backlog.leave(Messages.length);
-    if (counting) deleted += Messages.length;
+    const handles = receiptHandles(await timed(connection, "receive", "ReceiveMessage", ask));
+    if (handles.length === 0) continue;
+    await timed(connection, "delete", "DeleteMessageBatch", deleteBatch(handles));
+    backlog.leave(handles.length);
+    if (counting) deleted += handles.length;
   }
+  connection.close();
+}
+
+/** Handles are base64url: nothing in them needs escaping. */
+function deleteBatch(handles: readonly string[]): string {
+  const entries = handles.map((handle, index) => `{"Id":"${index}","ReceiptHandle":"${handle}"}`);
+  return `{"QueueUrl":"${queueUrl}","Entries":[${entries.join(",")}]}`;
 }
 
 let cpuBefore = process.cpuUsage();
@@ -94,6 +107,5 @@ process.on("message", (word) => {
   };
   process.send?.(report);
 });
+// Afterwards the channel holds it until wire.ts lets it go: a process that leaves may leave before what it said is read.
 await Promise.all(Array.from({ length: Number(pairs) }, () => [produce(), consume()]).flat());
-// Stays until wire.ts lets it go: a process that leaves may leave before what it said is read.
-client.close();

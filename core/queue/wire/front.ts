@@ -86,13 +86,12 @@ export class Front {
 
   #send(response: ServerResponse, id: string, { status, headers, body }: HttpAnswer): void {
     if (response.destroyed) return;
-    response.writeHead(status, {
-      ...headers,
-      "x-amzn-RequestId": id,
-      "Content-Length": Buffer.byteLength(body),
-      ...(this.#calls.closing ? { Connection: "close" } : undefined),
-    });
-    response.end(body);
+    const bytes = Buffer.byteLength(body);
+    const sent = [...headers, "x-amzn-RequestId", id, "Content-Length", String(bytes)];
+    if (this.#calls.closing) sent.push("Connection", "close");
+    response.writeHead(status, sent);
+    // A text of as many bytes as characters is ASCII: node copies it, where it would encode UTF-8.
+    response.end(body, bytes === body.length ? "latin1" : "utf8");
   }
 
   async #run(request: IncomingMessage, response: ServerResponse, id: string): Promise<HttpAnswer> {
@@ -169,7 +168,7 @@ function isQuery({ headers }: IncomingMessage): boolean {
 
 const HEALTHY: HttpAnswer = {
   status: 200,
-  headers: { "Content-Type": "application/json" },
+  headers: ["Content-Type", "application/json"],
   body: '{"status":"ok"}\n',
 };
 

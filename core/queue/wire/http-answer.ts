@@ -1,6 +1,7 @@
 /** What goes back to the client, in whichever protocol. */
 export interface HttpAnswer {
   readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
+  /** Names and values in turn, as node takes them. */
+  readonly headers: readonly string[];
   readonly body: string;
 }

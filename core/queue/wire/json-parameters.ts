@@ -1,14 +1,15 @@
 import type { Parameters } from "./parameters.js";
 import { wireRefusals } from "./wire-error.js";
 
+type Members = Readonly<Record<string, unknown>>;
+
 /** Parameters of the JSON protocol: a view of the parsed object that checks each value as it is read. */
 export class JsonParameters implements Parameters {
-  readonly #values: object;
+  readonly #values: Members;
 
   /** `value`: parsed JSON; throws MalformedInput unless it is an object. */
   constructor(value: unknown) {
-    if (typeof value !== "object" || value === null || Array.isArray(value))
-      throw mismatch(value, "structure");
+    if (!isMembers(value)) throw mismatch(value, "structure");
     this.#values = value;
   }
 
@@ -55,9 +56,8 @@ export class JsonParameters implements Parameters {
   }
 
   #get(name: string): unknown {
-    const value: unknown = Reflect.get(this.#values, name);
     // null is absence in AWS JSON. Names of ours never meet what objects inherit.
-    return value ?? undefined;
+    return this.#values[name] ?? undefined;
   }
 
   #items(name: string): readonly unknown[] | undefined {
@@ -70,11 +70,15 @@ export class JsonParameters implements Parameters {
   #entries<T>(name: string, read: (value: unknown) => T): ReadonlyMap<string, T> | undefined {
     const value = this.#get(name);
     if (value === undefined) return undefined;
-    if (typeof value !== "object" || value === null || Array.isArray(value)) throw mismatch(value, "map");
+    if (!isMembers(value)) throw mismatch(value, "map");
     const entries = new Map<string, T>();
     for (const [key, item] of Object.entries(value)) if (item !== null) entries.set(key, read(item));
     return entries;
   }
+}
+
+function isMembers(value: unknown): value is Members {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** Base64 as SDKs write it; throws MalformedInput. */

@@ -6,7 +6,7 @@ import { type WireError, wireRefusals } from "./wire-error.js";
 import { xmlAnswer, xmlError } from "./xml.js";
 
 /** The protocol of SDKs before 2023: a form or a query string in, XML out. */
-const HEADERS = { "Content-Type": "text/xml" };
+const HEADERS = ["Content-Type", "text/xml"];
 
 /** `form`: of query string and body together. `path`: the queue's, where there is no QueueUrl. */
 export async function runQuery(

@@ -162,6 +162,7 @@ export interface ReceiveRequest {
   readonly waitTimeMs?: number;
   /** FIFO only (ReceiveRequestAttemptId): the same id within 5 minutes gives the same messages and handles again. */
   readonly attemptId?: string;
+  /** Read only when the receive waits, so that a caller may make it then: most find messages at once. */
   readonly signal?: AbortSignal;
 }
 

@@ -139,6 +139,7 @@ export class Front {
   #call(request: IncomingMessage, response: ServerResponse): Call {
     const { queues, cooldowns, account } = this.#options;
     const trace = request.headers["x-amzn-trace-id"];
+    let signal: AbortSignal | undefined;
     return {
       queues,
       place: {
@@ -148,7 +149,10 @@ export class Front {
       },
       cooldown: cooldowns,
       traceId: typeof trace === "string" && trace !== "" ? trace : undefined,
-      signal: () => this.#calls.signalFor(response),
+      signal: () => {
+        signal ??= this.#calls.signalFor(response);
+        return signal;
+      },
       clientLeft: () => response.destroyed,
       payloadOf: payloadAddress,
     };

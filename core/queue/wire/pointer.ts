@@ -13,16 +13,18 @@ export interface ObjectAddress {
   readonly key: string;
 }
 
-/** What goes over the wire as a message's body and attributes; the body is read only where it is short enough. */
-export function wireContent(
-  message: Message,
-  addressOf: () => ObjectAddress,
-): { readonly body: string; readonly attributes: MessageAttributes } {
-  if (message.bytes <= LONGEST_BODY_BYTES)
-    return { body: message.body().toString("utf8"), attributes: message.attributes };
+/** What goes over the wire as a message's body (UTF-8) and attributes. */
+export interface WireContent {
+  readonly body: Buffer;
+  readonly attributes: MessageAttributes;
+}
+
+/** The body is read only where it is short enough. */
+export function wireContent(message: Message, addressOf: () => ObjectAddress): WireContent {
+  if (message.bytes <= LONGEST_BODY_BYTES) return { body: message.body(), attributes: message.attributes };
   const { bucket, key } = addressOf();
   return {
-    body: JSON.stringify([POINTER_CLASS, { s3BucketName: bucket, s3Key: key }]),
+    body: Buffer.from(JSON.stringify([POINTER_CLASS, { s3BucketName: bucket, s3Key: key }])),
     attributes: {
       ...message.attributes,
       [SIZE_ATTRIBUTE]: { dataType: "Number", value: String(message.bytes) },

@@ -18,7 +18,7 @@ import {
   writeAttribute,
 } from "../message-attributes.js";
 import { type Parameters, requiredQueue, requiredText } from "../parameters.js";
-import { type ObjectAddress, wireContent } from "../pointer.js";
+import { type ObjectAddress, type WireContent, wireContent } from "../pointer.js";
 import { wireRefusals } from "../wire-error.js";
 
 const receiveMessage: Action = {
@@ -36,21 +36,24 @@ const receiveMessage: Action = {
     const filter = attributeFilter(parameters.texts("MessageAttributeNames", "MessageAttributeName"));
     const messages = await receive(queue, call, {
       maxNumberOfMessages: most,
-      ...(wait === undefined ? undefined : { waitTimeMs: wait * 1000 }),
-      ...(visibility === undefined ? undefined : { visibilityTimeoutMs: visibility * 1000 }),
-      ...(attemptId === undefined ? undefined : { attemptId }),
+      waitTimeMs: wait === undefined ? undefined : wait * 1000,
+      visibilityTimeoutMs: visibility === undefined ? undefined : visibility * 1000,
+      attemptId,
+      get signal() {
+        return call.signal();
+      },
     });
     const asked = systemAttributes(names);
     const naming: Naming = { account: call.place.account, arnOf: (name) => queueArn(call.place, name) };
     const answers: Answer[] = [];
     for (const message of messages) {
-      const answer = messageAnswer(message, filter, () => call.payloadOf(queue, message.messageId));
-      if (answer === undefined) continue;
+      const content = contentOf(message, () => call.payloadOf(queue, message.messageId));
+      if (content === undefined) continue;
       const attributes = asked.flatMap(([name, read]) => {
         const value = read(message, naming);
         return value === undefined ? [] : [[name, value] as const];
       });
-      answers.push({ ...answer, Attributes: objectUnlessEmpty(attributes) });
+      answers.push(messageAnswer(message, content, filter, attributes));
     }
     return { Messages: unlessEmpty(answers) };
   },
@@ -58,12 +61,11 @@ const receiveMessage: Action = {
 
 /** A receive that was waiting when the client left or the endpoint closed has received nothing. */
 async function receive(queue: string, call: Call, request: ReceiveRequest): Promise<readonly Message[]> {
-  const signal = call.signal();
   let messages: readonly Message[];
   try {
-    messages = await call.queues.receive(queue, { ...request, signal });
+    messages = await call.queues.receive(queue, request);
   } catch (error) {
-    if (error instanceof CancelledError && signal.aborted) return [];
+    if (error instanceof CancelledError && call.signal().aborted) return [];
     throw error;
   }
   // Nobody saw them, and the next consumer need not wait for the timeout. Who gave an attempt id comes back for them.
@@ -74,30 +76,29 @@ async function receive(queue: string, call: Call, request: ReceiveRequest): Prom
   return messages;
 }
 
-/** Undefined for a message that was deleted, purged or has expired since it was received. */
 function messageAnswer(
   message: Message,
+  { body, attributes }: WireContent,
   filter: AttributeFilter | undefined,
-  addressOf: () => ObjectAddress,
-): Answer | undefined {
-  const content = contentOf(message, addressOf);
-  if (content === undefined) return undefined;
-  const { body, attributes } = content;
+  system: readonly (readonly [string, string])[],
+): Answer {
   const shown = filter === undefined ? [] : Object.entries(attributes).filter(([name]) => filter(name));
   return {
     MessageId: message.messageId,
     ReceiptHandle: message.receiptHandle,
     MD5OfBody: md5(body),
-    Body: body,
+    Body: body.toString("utf8"),
     MessageAttributes: objectUnlessEmpty(
       shown.map(([name, attribute]) => [name, writeAttribute(attribute)] as const),
     ),
     // Over what is shown, not over what was sent.
     MD5OfMessageAttributes: attributesMd5(shown),
+    Attributes: objectUnlessEmpty(system),
   };
 }
 
-function contentOf(message: Message, addressOf: () => ObjectAddress) {
+/** Undefined for a message that was deleted, purged or has expired since it was received. */
+function contentOf(message: Message, addressOf: () => ObjectAddress): WireContent | undefined {
   try {
     return wireContent(message, addressOf);
   } catch (error) {

@@ -136,6 +136,28 @@ describe("a long poll", () => {
     }
   });
 
+  it("that begins to wait while the endpoint closes ends at once", async () => {
+    const clock = new VirtualClock();
+    const environment = memoryEnvironment({ clock, random: seededRandom(1) });
+    afterTest(() => environment.close());
+    await environment.queues.createQueue("q");
+    let closed: Promise<void> | undefined;
+    const queues = new Proxy(environment.queues, {
+      get: (target, name) => {
+        const member: unknown = Reflect.get(target, name);
+        if (name !== "receive") return typeof member === "function" ? member.bind(target) : member;
+        return (from: string, request: ReceiveRequest) => {
+          closed = service.close();
+          return target.receive(from, request);
+        };
+      },
+    });
+    const service = await startService({ clock, environment: { ...environment, queues } });
+    expect((await call(service.url, "ReceiveMessage", longPoll)).body).toBe("{}");
+    await closed;
+    expect(service.errors).toEqual([]);
+  });
+
   it("ends with an answer when the endpoint closes, and the connection with it", async () => {
     const service = await started();
     const agent = new Agent({ keepAlive: true });

@@ -28,12 +28,6 @@ const LONGEST_BODY_BYTES = 2_000_000_000;
  */
 const LONGEST_PACKED_BYTES = 4_096;
 
-/** Checked. Of what lies in a pack a copy, since the lane keeps it: senders use their buffers again. */
-function ownBytes(queue: string, body: string | Buffer): Buffer {
-  const bytes = bodyBytes(queue, body);
-  return typeof body !== "string" && bytes.length <= LONGEST_PACKED_BYTES ? Buffer.from(bytes) : bytes;
-}
-
 interface Stored {
   readonly place: BodyPlace;
   readonly content: Pick<Content, "body" | "blob">;
@@ -54,7 +48,7 @@ export class Bodies {
   async stage(body: string | Buffer): Promise<StagedBody> {
     // A string's length never exceeds its bytes: refuse before making a copy of it.
     if (body.length > LONGEST_BODY_BYTES) throw refusals.bodyTooLarge(body.length, LONGEST_BODY_BYTES);
-    const bytes = ownBytes("", body);
+    const bytes = bodyBytes("", body);
     if (bytes.length > LONGEST_BODY_BYTES) throw refusals.bodyTooLarge(bytes.length, LONGEST_BODY_BYTES);
     if (bytes.length <= LONGEST_INLINE_BYTES) return { bytes: bytes.length, content: { inline: bytes } };
     return { bytes: bytes.length, content: { blob: await this.#blobs.write(bytes) } };
@@ -69,7 +63,7 @@ export class Bodies {
   /** Checked, before anything is written. */
   prepare(queue: string, body: SendEntry["body"]): StagedBody {
     if (typeof body === "string" || Buffer.isBuffer(body)) {
-      const bytes = ownBytes(queue, body);
+      const bytes = bodyBytes(queue, body);
       return { bytes: bytes.length, content: { inline: bytes } };
     }
     if ("blob" in body.content && !this.#blobs.has(body.content.blob))

@@ -23,6 +23,15 @@ class KnownRows {
   readonly byName = new Map<string, QueueRow>();
 }
 
+/** Sequence numbers taken out of the counter at once: those that are left when a process ends are never used. */
+const BLOCK = 1_000;
+
+/** The sequence numbers that the works of this process have taken and not used yet. */
+class TakenNumbers {
+  next = 0;
+  end = 0;
+}
+
 /** The queues by name. A look from outside a transaction reads the table, since another process may change any of it. */
 export class Catalog {
   readonly #host: QueueHost;
@@ -97,8 +106,8 @@ export class Catalog {
     const initial = initialAttributes(attributes);
     checkTogether(name, initial);
     this.#put(name, {
-      id: this.next("queue"),
-      lane: this.next("lane"),
+      id: this.#take("queue", 1),
+      lane: this.#take("lane", 1),
       attributes: initial,
       createdAt: now,
       modifiedAt: now,
@@ -144,12 +153,23 @@ export class Catalog {
     const now = this.#host.now();
     if (cooldown && row.purgedAt !== undefined && now < row.purgedAt + COOLDOWN_MS)
       throw refusals.purgeInProgress(name);
-    this.#put(name, { ...row, lane: this.next("lane"), purgedAt: now });
+    this.#put(name, { ...row, lane: this.#take("lane", 1), purgedAt: now });
     this.#discard(name, row.lane);
   }
 
-  /** Inside a transaction: the first of `count` numbers that nobody had before. */
-  next(counter: "queue" | "lane" | "sequence", count = 1): number {
+  /** Inside a transaction: the first of `count` numbers in a row that no message had before. They rise. */
+  nextSequence(count = 1): number {
+    const taken = this.#host.cache()?.of(TakenNumbers) ?? new TakenNumbers();
+    if (taken.end - taken.next < count) {
+      taken.next = this.#take("sequence", count + BLOCK);
+      taken.end = taken.next + count + BLOCK;
+    }
+    const first = taken.next;
+    taken.next += count;
+    return first;
+  }
+
+  #take(counter: "queue" | "lane" | "sequence", count: number): number {
     const { counters } = this.#host.tables;
     const key = nameKey(counter);
     const first = counters.get(key) ?? 1;

@@ -45,31 +45,59 @@ type Draft<T> = { -readonly [K in keyof T]: T[K] };
 
 const LENGTH_BYTES = 4;
 
-/** u32 length of the head, the head as JSON, then the short bodies. The bytes hold until the next call. */
-export function encodeContent({ sentAt, group, messages }: PackContent): Buffer {
-  let bodyBytes = 0;
-  const stored: StoredContent[] = [];
-  for (const content of messages) {
-    bodyBytes += content.body?.length ?? 0;
-    stored.push(storedContent(content));
-  }
-  const head = JSON.stringify({
-    sentAt,
-    ...(group !== undefined && { group }),
-    messages: stored,
-  } satisfies Head);
-  const headBytes = Buffer.byteLength(head);
-  const total = LENGTH_BYTES + headBytes + bodyBytes;
-  if (total > scratch.length) scratch = Buffer.allocUnsafeSlow(total * 2);
-  scratch.writeUInt32BE(headBytes, 0);
-  scratch.write(head, LENGTH_BYTES);
-  let at = LENGTH_BYTES + headBytes;
-  for (const { body } of messages) if (body) at += body.copy(scratch, at);
-  return scratch.subarray(0, total);
+/** A pack as it is stored, and the same content with its short bodies in these bytes: the sender's may change. */
+export interface EncodedContent {
+  readonly bytes: Buffer;
+  readonly content: PackContent;
 }
 
-/** Every send passes here with kilobytes that the table copies: a buffer made anew each time would be collected each time. */
-let scratch = Buffer.allocUnsafeSlow(65_536);
+/** u32 length of the head, the head as JSON, then the short bodies. */
+export function encodeContent({ sentAt, group, messages }: PackContent): EncodedContent {
+  const common = group === undefined ? { sentAt } : { sentAt, group };
+  let bodyBytes = 0;
+  let list = "";
+  for (const content of messages) {
+    bodyBytes += content.body?.length ?? 0;
+    list += `${list === "" ? "" : ","}${storedText(content)}`;
+  }
+  const head = `${JSON.stringify(common).slice(0, -1)},"messages":[${list}]}`;
+  const start = LENGTH_BYTES + Buffer.byteLength(head);
+  const bytes = memory(start + bodyBytes);
+  bytes.writeUInt32BE(start - LENGTH_BYTES, 0);
+  bytes.write(head, LENGTH_BYTES);
+  let at = start;
+  const kept: Content[] = [];
+  for (const content of messages) {
+    const { body } = content;
+    if (body === undefined) kept.push(content);
+    else {
+      bytes.set(body, at);
+      const own = bytes.subarray(at, at + body.length);
+      kept.push(isPlain(content) ? { body: own } : { ...content, body: own });
+      at += body.length;
+    }
+  }
+  return { bytes, content: { ...common, messages: kept } };
+}
+
+const SLAB_BYTES = 128 * 1024;
+/** Longer packs get memory of their own. */
+const LONGEST_IN_SLAB = SLAB_BYTES / 4;
+
+/** Every send passes here: packs share memory, since allocating costs more than filling it. */
+let slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
+let taken = 0;
+
+function memory(bytes: number): Buffer {
+  if (bytes > LONGEST_IN_SLAB) return Buffer.allocUnsafeSlow(bytes);
+  if (taken + bytes > SLAB_BYTES) {
+    slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
+    taken = 0;
+  }
+  const start = taken;
+  taken += bytes;
+  return slab.subarray(start, taken);
+}
 
 /** Bodies are views of `bytes`. */
 export function decodeContent(bytes: Buffer): PackContent {
@@ -95,11 +123,19 @@ export function damaged(what: string, place: string): ConfigError {
   });
 }
 
-function storedContent({ body, attributes, ...rest }: Content): StoredContent {
+function storedText(content: Content): string {
+  if (isPlain(content)) return `{"length":${content.body.length}}`;
+  const { body, attributes, ...rest } = content;
   const stored: Draft<StoredContent> = rest;
   if (body !== undefined) stored.length = body.length;
   if (attributes !== undefined) stored.attributes = storedAttributes(attributes);
-  return stored;
+  return JSON.stringify(stored);
+}
+
+/** A body and nothing else, as most are. */
+function isPlain(content: Content): content is { readonly body: Buffer } {
+  for (const name in content) if (name !== "body") return false;
+  return content.body !== undefined;
 }
 
 function storedAttributes(attributes: MessageAttributes): NonNullable<StoredContent["attributes"]> {

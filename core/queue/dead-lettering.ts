@@ -50,7 +50,7 @@ export class DeadLettering {
     else {
       const now = this.#host.now();
       const own = idOf(this.#lane, found);
-      const sequence = this.#catalog.next("sequence");
+      const sequence = this.#catalog.nextSequence();
       this.#moveBody(place.sequence, sequence);
       target.lane.add({ order: Math.max(now, target.lane.totals.lastOrder), sequence }, [state], {
         sentAt: now,
@@ -71,7 +71,7 @@ export class DeadLettering {
     if (this.#target) return this.#target;
     const row = this.#catalog.find(name);
     if (!row) return undefined;
-    this.#effects.woken.add(name);
+    this.#effects.wake(name);
     this.#target = { row, lane: laneOf(this.#host, row) };
     return this.#target;
   }

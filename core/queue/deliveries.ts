@@ -12,7 +12,7 @@ import type { Pack, Slot } from "./pack.js";
 import { LONGEST_VISIBILITY_SECONDS } from "./queue-attributes.js";
 import { parseReceipt } from "./receipt-handle.js";
 import { entryRefusals } from "./refusals.js";
-import { Repeats } from "./repeats.js";
+import type { Repeats } from "./repeats.js";
 import { isFifo, type QueueHost, type QueueRow } from "./rows.js";
 import { dropMessage, dropPack, settle } from "./settle.js";
 import { MORE_THAN_NOISY } from "./tenants.js";
@@ -105,7 +105,7 @@ export class Deliveries {
       cleared: 0,
       deadLetters: new DeadLettering(this.#host, this.#catalog, queue, row, lane, effects),
     };
-    const repeats = attemptId === undefined ? undefined : new Repeats(this.#host.tables, lane.id);
+    const repeats = attemptId === undefined ? undefined : lane.repeats;
     if (!lane.fifo && lane.totals.grouped > 0) this.#takeFairly(receive);
     else if (!lane.fifo) this.#takeOldest(receive);
     else if (repeats === undefined || attemptId === undefined) this.#takeFromGroups(receive);
@@ -139,7 +139,7 @@ export class Deliveries {
       return { receiptHandle };
     });
     lane.save();
-    if (lane.fifo) effects.woken.add(queue);
+    if (lane.fifo) effects.wake(queue);
     return outcomes;
   }
 
@@ -154,7 +154,7 @@ export class Deliveries {
       removed += 1;
     }
     lane.save();
-    if (lane.fifo) effects.woken.add(queue);
+    if (lane.fifo) effects.wake(queue);
     return removed;
   }
 
@@ -171,7 +171,7 @@ export class Deliveries {
       return error === undefined ? { receiptHandle } : { receiptHandle, error };
     });
     lane.save();
-    effects.woken.add(queue);
+    effects.wake(queue);
     return outcomes;
   }
 
@@ -186,7 +186,7 @@ export class Deliveries {
       if (found) messages.push(this.#take({ row, lane, now, holdMs: visibilityTimeoutMs }, found, 0));
     }
     lane.save();
-    if (visibilityTimeoutMs === 0) effects.woken.add(queue);
+    if (visibilityTimeoutMs === 0) effects.wake(queue);
     return messages;
   }
 

@@ -113,7 +113,7 @@ export class Housekeeping {
       if (!found) return false;
       settle(found.lane, found.row, this.#host.now(), this.#bodies, effects);
       found.lane.save();
-      effects.woken.add(name);
+      effects.wake(name);
       return true;
     });
   }

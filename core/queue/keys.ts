@@ -1,3 +1,5 @@
+import { readU48, writeU32, writeU48 } from "./u48.js";
+
 /**
  * Where things lie. A message's *place* is its time of sending (never going backwards within a queue, whatever the
  * clock does) and a sequence number that is unique in the data directory. A *pack* is up to ten messages that were sent
@@ -47,7 +49,7 @@ const END_OF_TEXT = 0;
 
 export function laneKey(lane: number): Buffer {
   const key = Buffer.allocUnsafe(LANE_BYTES);
-  key.writeUInt32BE(lane, 0);
+  writeU32(key, lane, 0);
   return key;
 }
 
@@ -80,8 +82,8 @@ export function placeOf(key: Buffer): Place {
 
 export function hiddenKey(lane: number, visibleAt: number, place: Place): Buffer {
   const key = Buffer.allocUnsafe(LANE_BYTES + TIME_BYTES + PLACE_BYTES);
-  key.writeUInt32BE(lane, 0);
-  key.writeUIntBE(clamp(visibleAt), LANE_BYTES, TIME_BYTES);
+  writeU32(key, lane, 0);
+  writeU48(key, clamp(visibleAt), LANE_BYTES);
   writePlace(key, LANE_BYTES + TIME_BYTES, place.order, place.sequence);
   return key;
 }
@@ -94,13 +96,13 @@ export function timeAfter(lane: number, time: number): Buffer {
 /** In `turns`; the beginning of keys in `hidden` and `expiring`. */
 export function timeKey(lane: number, time: number): Buffer {
   const key = Buffer.allocUnsafe(LANE_BYTES + TIME_BYTES);
-  key.writeUInt32BE(lane, 0);
-  key.writeUIntBE(clamp(time), LANE_BYTES, TIME_BYTES);
+  writeU32(key, lane, 0);
+  writeU48(key, clamp(time), LANE_BYTES);
   return key;
 }
 
 export function timeOf(key: Buffer): number {
-  return key.readUIntBE(LANE_BYTES, TIME_BYTES);
+  return readU48(key, LANE_BYTES);
 }
 
 /** What stands behind lane and time. */
@@ -115,7 +117,7 @@ export function hiddenPlace(key: Buffer): Place {
 /** A key by a text within a lane: groups, tenants, attempts, aliases. */
 export function textKey(lane: number, text: string): Buffer {
   const key = Buffer.allocUnsafe(LANE_BYTES + Buffer.byteLength(text));
-  key.writeUInt32BE(lane, 0);
+  writeU32(key, lane, 0);
   key.write(text, LANE_BYTES);
   return key;
 }
@@ -128,7 +130,7 @@ export function scopedKey(lane: number, scope: string, id: string): Buffer {
 export function memberKey(lane: number, group: string, place: Place): Buffer {
   const text = Buffer.byteLength(group);
   const key = Buffer.allocUnsafe(LANE_BYTES + text + 1 + PLACE_BYTES);
-  key.writeUInt32BE(lane, 0);
+  writeU32(key, lane, 0);
   key.write(group, LANE_BYTES);
   key[LANE_BYTES + text] = END_OF_TEXT;
   writePlace(key, LANE_BYTES + text + 1, place.order, place.sequence);
@@ -146,7 +148,7 @@ export function memberPlace(key: Buffer): Place {
 
 export function bodyKey(sequence: number): Buffer {
   const key = Buffer.allocUnsafe(6);
-  key.writeUIntBE(sequence, 0, 6);
+  writeU48(key, sequence, 0);
   return key;
 }
 
@@ -162,17 +164,17 @@ export function placeBytes(place: Place): Buffer {
 }
 
 export function placeAt(bytes: Buffer, offset: number): Place {
-  return { order: bytes.readUIntBE(offset, 6), sequence: bytes.readUIntBE(offset + 6, 6) };
+  return { order: readU48(bytes, offset), sequence: readU48(bytes, offset + 6) };
 }
 
 function writePlace(bytes: Buffer, offset: number, order: number, sequence: number): void {
-  bytes.writeUIntBE(order, offset, 6);
-  bytes.writeUIntBE(sequence, offset + 6, 6);
+  writeU48(bytes, order, offset);
+  writeU48(bytes, sequence, offset + 6);
 }
 
 function laneAndPlace(lane: number, order: number, sequence: number): Buffer {
   const key = Buffer.allocUnsafe(LANE_BYTES + PLACE_BYTES);
-  key.writeUInt32BE(lane, 0);
+  writeU32(key, lane, 0);
   writePlace(key, LANE_BYTES, order, sequence);
   return key;
 }

@@ -20,6 +20,7 @@ import {
 } from "./keys.js";
 import { MOST_IN_PACK, Pack, type Slot, type State } from "./pack.js";
 import { ReadyWindow } from "./ready-window.js";
+import { Repeats } from "./repeats.js";
 import type { QueueTables } from "./rows.js";
 import { Tenants } from "./tenants.js";
 import { decodeTotals, emptyTotals, encodeTotals, type Totals } from "./totals.js";
@@ -59,6 +60,7 @@ export class Lane {
   readonly #changed = new Set<Pack>();
   #caughtUp = false;
   #groups: Groups | undefined;
+  #repeats: Repeats | undefined;
   #tenants: Tenants | undefined;
 
   constructor(tables: QueueTables, lane: number, fifo: boolean) {
@@ -74,6 +76,11 @@ export class Lane {
   get groups(): Groups {
     this.#groups ??= new Groups(this.#tables, this.id, this.totals);
     return this.#groups;
+  }
+
+  get repeats(): Repeats {
+    this.#repeats ??= new Repeats(this.#tables, this.id);
+    return this.#repeats;
   }
 
   get tenants(): Tenants {
@@ -121,8 +128,9 @@ export class Lane {
     if (pack.grouped) totals.grouped += 1;
     this.#packs.set(place.sequence, pack);
     this.#changed.add(pack);
-    this.#keepContent(place.sequence, content);
-    this.#tables.packs.put(placeKey(this.id, place), encodeContent(content));
+    const encoded = encodeContent(content);
+    this.#keepContent(place.sequence, encoded.content);
+    this.#tables.packs.put(placeKey(this.id, place), encoded.bytes);
     if (this.fifo) this.groups.add(groupOf(content), place);
     return pack;
   }
@@ -316,8 +324,11 @@ export class Lane {
 
   #count(state: State, visibleAt: number, change: 1 | -1): void {
     if (state === "gone") return;
-    this.totals[state] += change;
-    if (change === 1 && state !== "ready" && visibleAt < this.totals.nextDue) this.totals.nextDue = visibleAt;
+    const { totals } = this;
+    if (state === "ready") totals.ready += change;
+    else if (state === "inFlight") totals.inFlight += change;
+    else totals.delayed += change;
+    if (change === 1 && state !== "ready" && visibleAt < totals.nextDue) totals.nextDue = visibleAt;
   }
 
   #keepContent(sequence: number, content: PackContent): void {

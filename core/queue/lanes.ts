@@ -3,7 +3,7 @@ import { isFifo, type QueueHost, type QueueRow } from "./rows.js";
 
 /** Kept between the works of a process: lanes, and of all of them together packs and bytes of what was sent. */
 const MOST_LANES = 16;
-const MOST_PACKS = 4_000;
+const MOST_PACKS = 8_000;
 const MOST_CONTENT_BYTES = 8 * 1024 * 1024;
 
 /** The lanes that the works of this process have used last. */

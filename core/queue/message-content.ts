@@ -1,4 +1,4 @@
-import { isUtf8 } from "node:buffer";
+import { isAscii, isUtf8 } from "node:buffer";
 import type { MessageAttribute, MessageAttributes, TypedAttribute } from "../contracts/index.js";
 import { refusals } from "./refusals.js";
 
@@ -114,10 +114,12 @@ export function checkGroupToken(queue: string, parameter: string, value: string)
 
 /** The first thing found that a message may not hold, in words. */
 function forbidden(bytes: Buffer, knownUtf8: boolean): string | undefined {
-  if (!knownUtf8 && !isUtf8(bytes)) return "bytes that are not UTF-8";
+  const ascii = isAscii(bytes);
+  if (!ascii && !knownUtf8 && !isUtf8(bytes)) return "bytes that are not UTF-8";
   const control = firstControl(bytes);
   if (control >= 0)
     return `U+${(bytes[control] ?? 0).toString(16).toUpperCase().padStart(4, "0")} at byte ${control}`;
+  if (ascii) return undefined;
   for (const [name, pattern] of [
     ["U+FFFE", NONCHARACTER_FFFE],
     ["U+FFFF", NONCHARACTER_FFFF],

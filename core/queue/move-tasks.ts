@@ -98,7 +98,7 @@ export class MoveTasks {
       startedAt: now,
       moved: 0,
       toMove: depth.ApproximateNumberOfMessages,
-      upTo: this.#catalog.next("sequence"),
+      upTo: this.#catalog.nextSequence(),
       nextAt: now,
     });
     this.#forgetOld();

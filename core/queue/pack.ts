@@ -1,5 +1,6 @@
 import { InvariantError } from "../contracts/index.js";
 import type { Place } from "./keys.js";
+import { readU32, readU48, writeU32, writeU48 } from "./u48.js";
 
 /**
  * What has become of a message. A hidden one whose time has come may still be called so until the next write to the
@@ -112,28 +113,28 @@ export class Pack {
   }
 
   tail(index: number): number {
-    return this.#bytes.readUInt32BE(offset(index) + 1);
+    return readU32(this.#bytes, offset(index) + 1);
   }
 
   visibleAt(index: number): number {
-    return this.#bytes.readUIntBE(offset(index) + 21, 6);
+    return readU48(this.#bytes, offset(index) + 21);
   }
 
   receiveCount(index: number): number {
-    return this.#bytes.readUInt32BE(offset(index) + 5);
+    return readU32(this.#bytes, offset(index) + 5);
   }
 
   /** 0: never. */
   firstReceivedAt(index: number): number {
-    return this.#bytes.readUIntBE(offset(index) + 9, 6);
+    return readU48(this.#bytes, offset(index) + 9);
   }
 
   bytesOf(index: number): number {
-    return this.#bytes.readUInt32BE(offset(index) + 27);
+    return readU32(this.#bytes, offset(index) + 27);
   }
 
   recordsOf(index: number): number {
-    return this.#bytes.readUIntBE(offset(index) + 31, 6);
+    return readU48(this.#bytes, offset(index) + 31);
   }
 
   slot(index: number): Slot {
@@ -143,13 +144,13 @@ export class Pack {
       state: this.state(index),
       body: this.bodyPlace(index),
       changed: (bytes[at]! & CHANGED) !== 0,
-      tail: bytes.readUInt32BE(at + 1),
-      receiveCount: bytes.readUInt32BE(at + 5),
-      firstReceivedAt: bytes.readUIntBE(at + 9, 6),
-      receivedAt: bytes.readUIntBE(at + 15, 6),
-      visibleAt: bytes.readUIntBE(at + 21, 6),
-      bytes: bytes.readUInt32BE(at + 27),
-      records: bytes.readUIntBE(at + 31, 6),
+      tail: readU32(bytes, at + 1),
+      receiveCount: readU32(bytes, at + 5),
+      firstReceivedAt: readU48(bytes, at + 9),
+      receivedAt: readU48(bytes, at + 15),
+      visibleAt: readU48(bytes, at + 21),
+      bytes: readU32(bytes, at + 27),
+      records: readU48(bytes, at + 31),
     };
   }
 
@@ -166,11 +167,11 @@ export class Pack {
     const bytes = this.#bytes;
     bytes[at] = (bytes[at]! & ~(STATE_BITS | CHANGED)) | STATES.indexOf(state) | (counts === 0 ? CHANGED : 0);
     if (counts === 1) {
-      bytes.writeUInt32BE(bytes.readUInt32BE(at + 5) + 1, at + 5);
-      if (bytes.readUIntBE(at + 9, 6) === 0) bytes.writeUIntBE(now, at + 9, 6);
+      writeU32(bytes, readU32(bytes, at + 5) + 1, at + 5);
+      if (readU48(bytes, at + 9) === 0) writeU48(bytes, now, at + 9);
     }
-    bytes.writeUIntBE(now, at + 15, 6);
-    bytes.writeUIntBE(visibleAt, at + 21, 6);
+    writeU48(bytes, now, at + 15);
+    writeU48(bytes, visibleAt, at + 21);
   }
 
   /** Through Lane only. */
@@ -223,13 +224,13 @@ export class Pack {
       STATES.indexOf(slot.state) |
       (BODY_PLACES.indexOf(slot.body) << BODY_SHIFT) |
       (slot.changed ? CHANGED : 0);
-    bytes.writeUInt32BE(slot.tail, at + 1);
-    bytes.writeUInt32BE(slot.receiveCount, at + 5);
-    bytes.writeUIntBE(slot.firstReceivedAt, at + 9, 6);
-    bytes.writeUIntBE(slot.receivedAt, at + 15, 6);
-    bytes.writeUIntBE(slot.visibleAt, at + 21, 6);
-    bytes.writeUInt32BE(slot.bytes, at + 27);
-    bytes.writeUIntBE(slot.records, at + 31, 6);
+    writeU32(bytes, slot.tail, at + 1);
+    writeU32(bytes, slot.receiveCount, at + 5);
+    writeU48(bytes, slot.firstReceivedAt, at + 9);
+    writeU48(bytes, slot.receivedAt, at + 15);
+    writeU48(bytes, slot.visibleAt, at + 21);
+    writeU32(bytes, slot.bytes, at + 27);
+    writeU48(bytes, slot.records, at + 31);
   }
 }
 

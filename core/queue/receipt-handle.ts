@@ -1,12 +1,13 @@
-import { crc32 } from "node:zlib";
 import type { Place } from "./keys.js";
 
 /**
  * The proof of one receive: queue, message and the number of the receive, closed by a checksum that tells a handle of
  * ours from any other text. It is no secret and no signature: who may call the queue may as well peek.
  *
- *   version u8 | queue id u32 | order u48 | sequence u48 | index in its pack u8 | tail of the message id u32 |
- *   receive number u32 | crc u32
+ *   version u8 | queue id u32 | order u48 | sequence of the pack's first message u48 | filled up to 18 bytes |
+ *   index in its pack u8 | tail of the message id u32 | receive number u32 | checksum u24
+ *
+ * as base64url, so 24 characters that handles of one pack share, and 16 of their own.
  */
 export interface Receipt extends Place {
   /** Of the queue, given once and kept through purges: a handle belongs to one queue. */
@@ -16,38 +17,123 @@ export interface Receipt extends Place {
   readonly receiveNumber: number;
 }
 
-const VERSION = 2;
-const BYTES = 30;
-const SUMMED_BYTES = 26;
-const TEXT = /^[A-Za-z0-9_-]{40}$/;
+const VERSION = 3;
+const SHARED_BYTES = 18;
+const SHARED_CHARS = 24;
+const CHARS = 40;
 
-/** Every message received and deleted passes here: memory that is used again each time. */
-const scratch = Buffer.alloc(BYTES);
-const summed = scratch.subarray(0, SUMMED_BYTES);
+/** What the handles of one pack have in common. */
+interface Shared {
+  readonly text: string;
+  readonly queueId: number;
+  /** Place of the pack's first message. */
+  readonly order: number;
+  readonly first: number;
+  /** Checksum so far. */
+  readonly sum: number;
+}
+
+/** Handles come in batches of one pack: the last one made and the last one read. */
+let made: Shared | undefined;
+let read: Shared | undefined;
+
+const scratch = Buffer.alloc(SHARED_BYTES);
 
 export function formatReceipt({ queueId, order, sequence, index, tail, receiveNumber }: Receipt): string {
-  scratch[0] = VERSION;
-  scratch.writeUInt32BE(queueId, 1);
-  scratch.writeUIntBE(order, 5, 6);
-  scratch.writeUIntBE(sequence, 11, 6);
-  scratch[17] = index;
-  scratch.writeUInt32BE(tail, 18);
-  scratch.writeUInt32BE(receiveNumber, 22);
-  scratch.writeUInt32BE(crc32(summed), SUMMED_BYTES);
-  return scratch.toString("base64url");
+  const first = sequence - index;
+  if (made?.queueId !== queueId || made.first !== first || made.order !== order)
+    made = {
+      text: sharedText(queueId, order, first),
+      queueId,
+      order,
+      first,
+      sum: sumOf(queueId, order, first),
+    };
+  const sum = ownSum(made.sum, index, tail, receiveNumber);
+  // Twelve bytes as four groups of three.
+  return (
+    made.text +
+    chars((index << 16) | (tail >>> 16)) +
+    chars(((tail & 0xffff) << 8) | (receiveNumber >>> 24)) +
+    chars(receiveNumber & 0xffffff) +
+    chars(sum)
+  );
 }
 
 /** Undefined for any text that is no handle of ours. */
 export function parseReceipt(text: string): Receipt | undefined {
-  if (!TEXT.test(text)) return undefined;
-  scratch.write(text, "base64url");
-  if (scratch[0] !== VERSION || scratch.readUInt32BE(SUMMED_BYTES) !== crc32(summed)) return undefined;
-  return {
-    queueId: scratch.readUInt32BE(1),
-    order: scratch.readUIntBE(5, 6),
-    sequence: scratch.readUIntBE(11, 6),
-    index: scratch[17]!,
-    tail: scratch.readUInt32BE(18),
-    receiveNumber: scratch.readUInt32BE(22),
-  };
+  if (text.length !== CHARS) return undefined;
+  const shared = read !== undefined && text.startsWith(read.text) ? read : readShared(text);
+  if (shared === undefined) return undefined;
+  read = shared;
+  const one = bits(text, SHARED_CHARS);
+  const two = bits(text, SHARED_CHARS + 4);
+  const receiveLow = bits(text, SHARED_CHARS + 8);
+  const sum = bits(text, SHARED_CHARS + 12);
+  if (one < 0 || two < 0 || receiveLow < 0) return undefined;
+  const index = one >>> 16;
+  const tail = (((one & 0xffff) << 16) | (two >>> 8)) >>> 0;
+  const receiveNumber = (((two & 0xff) << 24) | receiveLow) >>> 0;
+  if (sum !== ownSum(shared.sum, index, tail, receiveNumber)) return undefined;
+  const { queueId, order, first } = shared;
+  return { queueId, order, sequence: first + index, index, tail, receiveNumber };
+}
+
+function sharedText(queueId: number, order: number, first: number): string {
+  scratch[0] = VERSION;
+  scratch.writeUInt32BE(queueId, 1);
+  scratch.writeUIntBE(order, 5, 6);
+  scratch.writeUIntBE(first, 11, 6);
+  scratch[SHARED_BYTES - 1] = 0;
+  return scratch.toString("base64url");
+}
+
+function readShared(text: string): Shared | undefined {
+  const shared = text.slice(0, SHARED_CHARS);
+  scratch.fill(0);
+  scratch.write(shared, "base64url");
+  const queueId = scratch.readUInt32BE(1);
+  const order = scratch.readUIntBE(5, 6);
+  const first = scratch.readUIntBE(11, 6);
+  // Only what we would write ourselves: base64 decoders overlook much.
+  if (scratch[0] !== VERSION || sharedText(queueId, order, first) !== shared) return undefined;
+  return { text: shared, queueId, order, first, sum: sumOf(queueId, order, first) };
+}
+
+const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+/** Two characters for each twelve bits. */
+const PAIRS = Array.from({ length: 4096 }, (_, n) => `${ALPHABET[n >>> 6]}${ALPHABET[n & 63]}`);
+/** By character code; -1: not of the alphabet. */
+const VALUES = Int8Array.from({ length: 128 }, (_, code) => ALPHABET.indexOf(String.fromCharCode(code)));
+
+/** 24 bits as four characters. */
+function chars(number: number): string {
+  return `${PAIRS[number >>> 12]}${PAIRS[number & 0xfff]}`;
+}
+
+/** And back; negative where a character is none of ours. */
+function bits(text: string, at: number): number {
+  const a = VALUES[text.charCodeAt(at)] ?? -1;
+  const b = VALUES[text.charCodeAt(at + 1)] ?? -1;
+  const c = VALUES[text.charCodeAt(at + 2)] ?? -1;
+  const d = VALUES[text.charCodeAt(at + 3)] ?? -1;
+  return (a | b | c | d) < 0 ? -1 : (a << 18) | (b << 12) | (c << 6) | d;
+}
+
+function sumOf(queueId: number, order: number, first: number): number {
+  const time = mix(mix(mix(VERSION, queueId), order >>> 0), Math.floor(order / 2 ** 32));
+  return mix(mix(time, first >>> 0), Math.floor(first / 2 ** 32));
+}
+
+/** 24 bits. */
+function ownSum(shared: number, index: number, tail: number, receiveNumber: number): number {
+  return mix(mix(mix(shared, index), tail), receiveNumber) >>> 8;
+}
+
+/** One step of MurmurHash3 and its end: every bit of either number moves half of the bits. Unsigned. */
+function mix(sum: number, number: number): number {
+  let h = sum ^ Math.imul(number, 0xcc9e2d51);
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return (h ^ (h >>> 16)) >>> 0;
 }

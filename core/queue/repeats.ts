@@ -1,4 +1,4 @@
-import { behindTime, laneKey, scopedKey, textKey, timeAfter, timeKey } from "./keys.js";
+import { behindTime, laneEnd, laneKey, scopedKey, textKey, timeAfter, timeKey, timeOf } from "./keys.js";
 import type { AttemptRow, QueueTables, RepeatRow } from "./rows.js";
 
 /** SQS's deduplication interval; a receive request attempt is remembered as long. */
@@ -14,6 +14,8 @@ const ATTEMPT = Buffer.from([2]);
 export class Repeats {
   readonly #tables: QueueTables;
   readonly #lane: number;
+  /** Nothing is to be forgotten before. Epoch ms. */
+  #nextEnd = 0;
 
   constructor(tables: QueueTables, lane: number) {
     this.#tables = tables;
@@ -31,7 +33,7 @@ export class Repeats {
     const key = scopedKey(this.#lane, scope, id);
     const until = now + REMEMBERED_MS;
     this.#tables.repeats.put(key, { ...sent, until });
-    this.#tables.expiring.put(this.#expiringKey(until, key), REPEAT);
+    this.#willEnd(until, key, REPEAT);
   }
 
   attempt(id: string, now: number): AttemptRow | undefined {
@@ -43,11 +45,12 @@ export class Repeats {
     const key = textKey(this.#lane, id);
     const until = now + REMEMBERED_MS;
     this.#tables.attempts.put(key, { until, given });
-    this.#tables.expiring.put(this.#expiringKey(until, key), ATTEMPT);
+    this.#willEnd(until, key, ATTEMPT);
   }
 
   /** Removes what is old enough, a piece at a time. */
   forget(now: number): void {
+    if (now < this.#nextEnd) return;
     const range = { from: laneKey(this.#lane), to: timeAfter(this.#lane, now), limit: MOST_FORGOTTEN };
     for (const { key, value } of this.#tables.expiring.entries(range)) {
       const own = Buffer.concat([laneKey(this.#lane), behindTime(key)]);
@@ -56,6 +59,17 @@ export class Repeats {
       if (row && row.until <= now) table.remove(own);
       this.#tables.expiring.remove(key);
     }
+    const [first] = this.#tables.expiring.keys({
+      from: laneKey(this.#lane),
+      to: laneEnd(this.#lane),
+      limit: 1,
+    });
+    this.#nextEnd = first ? timeOf(first) : Number.POSITIVE_INFINITY;
+  }
+
+  #willEnd(until: number, key: Buffer, what: Buffer): void {
+    this.#tables.expiring.put(this.#expiringKey(until, key), what);
+    this.#nextEnd = Math.min(this.#nextEnd, until);
   }
 
   /** Lane and time, then what follows the lane in the key it is about. */

@@ -17,7 +17,6 @@ import { attributeBytes, checkGroupToken, plainAttributes } from "./message-cont
 import { messageId, randomTail } from "./message-id.js";
 import { MOST_IN_PACK, type Slot } from "./pack.js";
 import { refusals } from "./refusals.js";
-import { Repeats } from "./repeats.js";
 import { isFifo, type QueueHost, type QueueRow } from "./rows.js";
 
 const LONGEST_DELAY_MS = 900_000;
@@ -81,7 +80,7 @@ export class Sending {
     const { pack, index } = found;
     const now = this.#host.now();
     const lane = laneOf(this.#host, this.#catalog.row(queue));
-    const sequence = this.#catalog.next("sequence");
+    const sequence = this.#catalog.nextSequence();
     const { id: _id, deadLetterSource: _source, ...content } = from.content(found);
     const before = pack.slot(index);
     const body = this.#bodies.staged(pack.placeOf(index).sequence, content, before.bytes);
@@ -101,7 +100,7 @@ export class Sending {
       { sentAt: now, ...(group !== undefined && { group }), messages: [{ ...content, ...stored.content }] },
     );
     lane.save();
-    effects.woken.add(queue);
+    effects.wake(queue);
   }
 
   #attempt(queue: string, row: QueueRow, entry: SendEntry): Prepared | EntryFailure {
@@ -124,8 +123,9 @@ export class Sending {
     if (given !== undefined) checkGroupToken(queue, "MessageDeduplicationId", given);
     if (traceHeader === "") throw refusals.emptySystemAttribute(queue, "AWSTraceHeader");
     const body = this.#bodies.prepare(queue, entry.body);
+    const { attributes: own } = entry;
     const counted =
-      attributeBytes(queue, entry.attributes ?? {}) + ("inline" in body.content ? body.bytes : 0);
+      (own === undefined ? 0 : attributeBytes(queue, own)) + ("inline" in body.content ? body.bytes : 0);
     if (counted > attributes.MaximumMessageSize)
       throw refusals.tooLong(queue, attributes.MaximumMessageSize, request);
     // In a FIFO queue zero means "the queue's delay", and nothing else can be asked for.
@@ -152,13 +152,13 @@ export class Sending {
       ? this.#putInOrder(row, lane, order, now, prepared, effects)
       : this.#putPacked(lane, order, now, prepared);
     lane.save();
-    effects.woken.add(queue);
+    effects.wake(queue);
     return sent;
   }
 
   /** Standard queues: neighbours of one tenant lie together. */
   #putPacked(lane: Lane, order: number, now: number, prepared: readonly Prepared[]): SentMessage[] {
-    let sequence = this.#catalog.next("sequence", prepared.length);
+    let sequence = this.#catalog.nextSequence(prepared.length);
     const sent: SentMessage[] = [];
     for (let start = 0; start < prepared.length; ) {
       const group = prepared[start]?.entry.groupId;
@@ -181,7 +181,7 @@ export class Sending {
     prepared: readonly Prepared[],
     effects: Effects,
   ): SentMessage[] {
-    const repeats = new Repeats(this.#host.tables, lane.id);
+    const { repeats } = lane;
     repeats.forget(now);
     const sent: SentMessage[] = [];
     for (const each of prepared) {
@@ -193,7 +193,7 @@ export class Sending {
         sent.push(first);
         continue;
       }
-      const sequence = this.#catalog.next("sequence");
+      const sequence = this.#catalog.nextSequence();
       this.#putPack(lane, { order, sequence }, now, [each], sent);
       const messageId = sent.at(-1)?.messageId ?? "";
       repeats.remember(scope, deduplicationId, { messageId, sequenceNumber: sequenceNumber(sequence) }, now);

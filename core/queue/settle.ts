@@ -66,7 +66,9 @@ export function redelay(lane: Lane, delayMs: number, now: number): void {
 /** Inside a transaction: the message and its body. */
 export function dropMessage(lane: Lane, found: Found, bodies: Bodies, effects: Effects): void {
   const { pack, index } = found;
-  bodies.release(pack.placeOf(index).sequence, pack.bodyPlace(index), () => lane.content(found), effects);
+  const place = pack.bodyPlace(index);
+  if (place !== "packed")
+    bodies.release(pack.placeOf(index).sequence, place, () => lane.content(found), effects);
   lane.drop(found);
 }
 

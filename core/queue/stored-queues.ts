@@ -24,7 +24,7 @@ import {
 import type { BlobShelf } from "./blobs.js";
 import { Bodies } from "./bodies.js";
 import { Catalog } from "./catalog.js";
-import { Deliveries } from "./deliveries.js";
+import { Deliveries, type Received } from "./deliveries.js";
 import { Effects } from "./effects.js";
 import { Housekeeping } from "./housekeeping.js";
 import { laneOf } from "./lanes.js";
@@ -60,6 +60,8 @@ export class StoredQueues implements Queues {
   readonly #moveTasks: MoveTasks;
   readonly #polls: LongPolls;
   readonly #housekeeping: Housekeeping;
+  /** Queues in which there may be something, as far as this process has seen. */
+  readonly #promising = new Set<string>();
   #closed = false;
 
   constructor(
@@ -100,7 +102,10 @@ export class StoredQueues implements Queues {
   async transact<T>(work: (effects: Effects) => T): Promise<T> {
     const effects = new Effects();
     const result = await this.#tables.transaction(() => work(effects));
-    for (const queue of effects.woken) this.#polls.wake(queue);
+    for (const queue of effects.woken) {
+      this.#promising.add(queue);
+      this.#polls.wake(queue);
+    }
     if (effects.releasedBlobs.length > 0) await this.#bodies.removeReleased(effects);
     return result;
   }
@@ -152,7 +157,7 @@ export class StoredQueues implements Queues {
       if (lane.fifo && typeof changes.DelaySeconds === "number")
         redelay(lane, changes.DelaySeconds * 1000, this.#host.now());
       lane.save();
-      effects.woken.add(name);
+      effects.wake(name);
     });
   }
 
@@ -260,42 +265,32 @@ export class StoredQueues implements Queues {
   }
 
   async receive(queue: string, request: ReceiveRequest): Promise<Message[]> {
-    const before = this.#tables.read(() => this.#looks.beforeReceive(queue));
-    const { attributes } = before;
-    const { maxNumberOfMessages: most, visibilityTimeoutMs, attemptId, signal } = request;
-    const waitMs = request.waitTimeMs ?? attributes.ReceiveMessageWaitTimeSeconds * 1000;
-    if (!(Number.isInteger(most) && most >= 1 && most <= MOST_ENTRIES))
-      throw refusals.parameter(queue, "MaxNumberOfMessages", most, "Must be between 1 and 10, if provided.");
-    if (!(waitMs >= 0 && waitMs <= LONGEST_WAIT_MS))
-      throw refusals.parameter(
-        queue,
-        "WaitTimeSeconds",
-        waitMs / 1000,
-        "Must be >= 0 and <= 20, if provided.",
-      );
-    if (visibilityTimeoutMs !== undefined) checkVisibility(queue, visibilityTimeoutMs);
-    if (attemptId !== undefined) checkGroupToken(queue, "ReceiveRequestAttemptId", attemptId);
+    const { maxNumberOfMessages: most, visibilityTimeoutMs, attemptId, waitTimeMs } = request;
+    this.#checkReceive(queue, request);
     const asked = {
       ...(visibilityTimeoutMs !== undefined && { visibilityTimeoutMs }),
       ...(attemptId !== undefined && { attemptId }),
     };
-
-    const end = this.#clock.monotonicMs() + waitMs;
+    const take = () => this.transact((effects) => this.#deliveries.receive(queue, most, asked, effects));
+    const startedAt = this.#clock.monotonicMs();
+    this.#throwIfClosed();
+    // It was sent to, or the last receive left something: looking first would be walking twice.
+    if (this.#promising.has(queue)) {
+      const received = await take();
+      if (received.messages.length > 0) return this.#given(queue, received);
+      this.#promising.delete(queue);
+    }
+    const before = this.#tables.read(() => this.#looks.beforeReceive(queue));
+    const end = startedAt + (waitTimeMs ?? before.attributes.ReceiveMessageWaitTimeSeconds * 1000);
     // Looking first costs no write: an empty queue that is polled often leaves the disk alone.
     for (let { next } = before; ; ) {
-      throwIfCancelled(signal);
       this.#throwIfClosed();
       if (next.now || attemptId !== undefined) {
-        const received = await this.transact((effects) =>
-          this.#deliveries.receive(queue, most, asked, effects),
-        );
-        if (received.messages.length > 0) {
-          if (received.more) this.#polls.wake(queue);
-          return received.messages;
-        }
+        const received = await take();
+        if (received.messages.length > 0) return this.#given(queue, received);
         next = this.#tables.read(() => this.#looks.availability(queue));
         if (received.moved) continue;
-        if (received.full && waitMs === 0 && attributes.FifoQueue !== true)
+        if (received.full && end === startedAt && before.attributes.FifoQueue !== true)
           throw refusals.overLimit(queue, this.#deliveries.mostInFlight);
         // What made it look available was time: now it is known when there will be something.
         if (next.now) next = { now: false, at: undefined };
@@ -303,8 +298,27 @@ export class StoredQueues implements Queues {
       const leftMs = end - this.#clock.monotonicMs();
       if (leftMs <= 0) return [];
       const untilMs = next.at === undefined ? leftMs : next.at - this.#clock.now();
+      const { signal } = request;
+      throwIfCancelled(signal);
       await this.#polls.pause(queue, Math.min(leftMs, untilMs), signal);
+      throwIfCancelled(signal);
       next = this.#tables.read(() => this.#looks.availability(queue));
+    }
+  }
+
+  #given(queue: string, { messages, more }: Received): Message[] {
+    if (more) this.#polls.wake(queue);
+    else this.#promising.delete(queue);
+    return messages;
+  }
+
+  /** Throws what a receive may not ask for; that there is no such queue comes first. */
+  #checkReceive(queue: string, request: ReceiveRequest): void {
+    try {
+      checkReceive(queue, request);
+    } catch (error) {
+      this.#tables.read(() => this.#catalog.row(queue));
+      throw error;
     }
   }
 
@@ -356,6 +370,23 @@ function checkTogether(queue: string, entries: readonly SendEntry[]): void {
     0,
   );
   if (bytes > LONGEST_BATCH_BYTES) throw refusals.batchTooLong(queue, bytes, LONGEST_BATCH_BYTES);
+}
+
+function checkReceive(
+  queue: string,
+  { maxNumberOfMessages: most, visibilityTimeoutMs, attemptId, waitTimeMs = 0 }: ReceiveRequest,
+): void {
+  if (!(Number.isInteger(most) && most >= 1 && most <= MOST_ENTRIES))
+    throw refusals.parameter(queue, "MaxNumberOfMessages", most, "Must be between 1 and 10, if provided.");
+  if (!(waitTimeMs >= 0 && waitTimeMs <= LONGEST_WAIT_MS))
+    throw refusals.parameter(
+      queue,
+      "WaitTimeSeconds",
+      waitTimeMs / 1000,
+      "Must be >= 0 and <= 20, if provided.",
+    );
+  if (visibilityTimeoutMs !== undefined) checkVisibility(queue, visibilityTimeoutMs);
+  if (attemptId !== undefined) checkGroupToken(queue, "ReceiveRequestAttemptId", attemptId);
 }
 
 function checkVisibility(queue: string, timeoutMs: number): void {

@@ -100,8 +100,7 @@ export class DraftTable {
 
   #set(entry: Drafted): void {
     const name = nameOf(entry.key);
-    this.#steps.push({ table: this, name, before: this.#entries.get(name) });
-    this.#entries.set(name, entry);
+    this.#steps.push({ table: this, name, before: this.#entries.set(name, entry) });
   }
 }
 

@@ -58,24 +58,18 @@ class TablesUser implements Tables {
   }
 
   read<T>(work: () => T): T {
-    this.#throwIfClosed();
+    if (this.#closing) throw closedBefore();
     return this.#shared.tables.read(work);
   }
 
-  async transaction<T>(work: () => T): Promise<T> {
-    this.#throwIfClosed();
-    if (this.#readOnly)
-      throw new ConfigError("DATA_DIR_READ_ONLY", "The data directory was opened for reading only.", {
-        place: this.#folder,
-        fix: "Open it for writing.",
-      });
+  transaction<T>(work: () => T): Promise<T> {
+    const refusal = this.#refusal();
+    if (refusal) return Promise.reject(refusal);
     const running = this.#shared.tables.transaction(work);
     this.#running.add(running);
-    try {
-      return await running;
-    } finally {
-      this.#running.delete(running);
-    }
+    const over = () => void this.#running.delete(running);
+    running.then(over, over);
+    return running;
   }
 
   close(): Promise<void> {
@@ -91,7 +85,17 @@ class TablesUser implements Tables {
     await this.#shared.tables.close();
   }
 
-  #throwIfClosed(): void {
-    if (this.#closing) throw new InvariantError("ENVIRONMENT_CLOSED", "the environment was closed before");
+  /** Why nothing may be written. */
+  #refusal(): Error | undefined {
+    if (this.#closing) return closedBefore();
+    if (!this.#readOnly) return undefined;
+    return new ConfigError("DATA_DIR_READ_ONLY", "The data directory was opened for reading only.", {
+      place: this.#folder,
+      fix: "Open it for writing.",
+    });
   }
+}
+
+function closedBefore(): InvariantError {
+  return new InvariantError("ENVIRONMENT_CLOSED", "the environment was closed before");
 }

@@ -35,21 +35,30 @@ export class SortedMap<V> {
     return piece.keys[at] === key ? piece.values[at] : undefined;
   }
 
-  set(key: string, value: V): void {
+  /** Returns what was there before. */
+  set(key: string, value: V): V | undefined {
     const index = this.#pieceOf(key);
     const piece = this.#pieces[index];
-    if (!piece) return;
-    const at = lowerBound(piece.keys, key);
-    if (piece.keys[at] === key) {
-      piece.values[at] = value;
-      return;
+    if (!piece) return undefined;
+    const { keys, values } = piece;
+    const at = lowerBound(keys, key);
+    if (keys[at] === key) {
+      const before = values[at];
+      values[at] = value;
+      return before;
     }
     this.#size += 1;
-    piece.keys.splice(at, 0, key);
-    piece.values.splice(at, 0, value);
-    if (piece.keys.length <= PIECE) return;
+    if (at === keys.length) {
+      keys.push(key);
+      values.push(value);
+    } else {
+      keys.splice(at, 0, key);
+      values.splice(at, 0, value);
+    }
+    if (keys.length <= PIECE) return undefined;
     const half = PIECE / 2;
-    this.#pieces.splice(index + 1, 0, { keys: piece.keys.splice(half), values: piece.values.splice(half) });
+    this.#pieces.splice(index + 1, 0, { keys: keys.splice(half), values: values.splice(half) });
+    return undefined;
   }
 
   delete(key: string): boolean {
@@ -110,9 +119,11 @@ export class SortedMap<V> {
 function lowerBound(keys: readonly string[], key: string): number {
   let low = 0;
   let high = keys.length;
+  // What is new is mostly the last.
+  if (high > 0 && keys[high - 1]! < key) return high;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if ((keys[middle] ?? "") < key) low = middle + 1;
+    if (keys[middle]! < key) low = middle + 1;
     else high = middle;
   }
   return low;

@@ -22,11 +22,23 @@ describe("message ids and receipt handles", () => {
 
   it("a handle gives back what it was made of", () => {
     fc.assert(
-      fc.property(u32, u48, u48, u8, tail, u32, (queueId, order, sequence, index, bits, receiveNumber) => {
+      fc.property(u32, u48, u48, u8, tail, u32, (queueId, order, first, index, bits, receiveNumber) => {
+        const sequence = Math.min(first, 2 ** 48 - 256) + index;
         const receipt = { queueId, order, sequence, index, tail: bits, receiveNumber };
         const text = formatReceipt(receipt);
         expect(text.length).toBeLessThanOrEqual(1024);
         expect(parseReceipt(text)).toEqual(receipt);
+      }),
+    );
+  });
+
+  it("a handle of which a character was changed is none", () => {
+    const character = fc.constantFrom(..."ABab01-_ =é");
+    fc.assert(
+      fc.property(u32, u48, tail, fc.nat(39), character, (queueId, order, bits, at, other) => {
+        const text = formatReceipt({ queueId, order, sequence: 77, index: 3, tail: bits, receiveNumber: 1 });
+        const changed = text.slice(0, at) + other + text.slice(at + 1);
+        expect(parseReceipt(changed) === undefined).toBe(changed !== text);
       }),
     );
   });

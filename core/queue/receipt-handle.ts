@@ -1,4 +1,5 @@
 import type { Place } from "./keys.js";
+import { readU32, readU48, writeU32, writeU48 } from "./u48.js";
 
 /**
  * The proof of one receive: queue, message and the number of the receive, closed by a checksum that tells a handle of
@@ -21,6 +22,7 @@ const VERSION = 3;
 const SHARED_BYTES = 18;
 const SHARED_CHARS = 24;
 const CHARS = 40;
+const BYTES = 30;
 
 /** What the handles of one pack have in common. */
 interface Shared {
@@ -37,35 +39,31 @@ interface Shared {
 let made: Shared | undefined;
 let read: Shared | undefined;
 
-const scratch = Buffer.alloc(SHARED_BYTES);
+/** The bytes of the last handle made: the next one of its pack changes the end of them. */
+const scratch = Buffer.alloc(BYTES);
+const shared = Buffer.alloc(SHARED_BYTES);
 
 export function formatReceipt({ queueId, order, sequence, index, tail, receiveNumber }: Receipt): string {
   const first = sequence - index;
-  if (made?.queueId !== queueId || made.first !== first || made.order !== order)
-    made = {
-      text: sharedText(queueId, order, first),
-      queueId,
-      order,
-      first,
-      sum: sumOf(queueId, order, first),
-    };
+  if (made?.queueId !== queueId || made.first !== first || made.order !== order) {
+    made = sharedOf(queueId, order, first);
+    scratch.set(shared);
+  }
+  scratch[SHARED_BYTES] = index;
+  writeU32(scratch, tail, SHARED_BYTES + 1);
+  writeU32(scratch, receiveNumber, SHARED_BYTES + 5);
   const sum = ownSum(made.sum, index, tail, receiveNumber);
-  // Twelve bytes as four groups of three.
-  return (
-    made.text +
-    chars((index << 16) | (tail >>> 16)) +
-    chars(((tail & 0xffff) << 8) | (receiveNumber >>> 24)) +
-    chars(receiveNumber & 0xffffff) +
-    chars(sum)
-  );
+  scratch[SHARED_BYTES + 9] = sum >>> 16;
+  scratch[SHARED_BYTES + 10] = sum >>> 8;
+  scratch[SHARED_BYTES + 11] = sum;
+  return scratch.toString("base64url");
 }
 
 /** Undefined for any text that is no handle of ours. */
 export function parseReceipt(text: string): Receipt | undefined {
   if (text.length !== CHARS) return undefined;
-  const shared = read !== undefined && text.startsWith(read.text) ? read : readShared(text);
-  if (shared === undefined) return undefined;
-  read = shared;
+  if (read === undefined || !text.startsWith(read.text)) read = readShared(text);
+  if (read === undefined) return undefined;
   const one = bits(text, SHARED_CHARS);
   const two = bits(text, SHARED_CHARS + 4);
   const receiveLow = bits(text, SHARED_CHARS + 8);
@@ -74,44 +72,35 @@ export function parseReceipt(text: string): Receipt | undefined {
   const index = one >>> 16;
   const tail = (((one & 0xffff) << 16) | (two >>> 8)) >>> 0;
   const receiveNumber = (((two & 0xff) << 24) | receiveLow) >>> 0;
-  if (sum !== ownSum(shared.sum, index, tail, receiveNumber)) return undefined;
-  const { queueId, order, first } = shared;
+  if (sum !== ownSum(read.sum, index, tail, receiveNumber)) return undefined;
+  const { queueId, order, first } = read;
   return { queueId, order, sequence: first + index, index, tail, receiveNumber };
 }
 
-function sharedText(queueId: number, order: number, first: number): string {
-  scratch[0] = VERSION;
-  scratch.writeUInt32BE(queueId, 1);
-  scratch.writeUIntBE(order, 5, 6);
-  scratch.writeUIntBE(first, 11, 6);
-  scratch[SHARED_BYTES - 1] = 0;
-  return scratch.toString("base64url");
+/** Leaves its bytes in `shared`. */
+function sharedOf(queueId: number, order: number, first: number): Shared {
+  shared[0] = VERSION;
+  writeU32(shared, queueId, 1);
+  writeU48(shared, order, 5);
+  writeU48(shared, first, 11);
+  shared[SHARED_BYTES - 1] = 0;
+  return { text: shared.toString("base64url"), queueId, order, first, sum: sumOf(queueId, order, first) };
 }
 
-function readShared(text: string): Shared | undefined {
-  const shared = text.slice(0, SHARED_CHARS);
-  scratch.fill(0);
-  scratch.write(shared, "base64url");
-  const queueId = scratch.readUInt32BE(1);
-  const order = scratch.readUIntBE(5, 6);
-  const first = scratch.readUIntBE(11, 6);
+function readShared(handle: string): Shared | undefined {
+  const text = handle.slice(0, SHARED_CHARS);
+  shared.write(text, "base64url");
+  if (shared[0] !== VERSION) return undefined;
+  const found = sharedOf(readU32(shared, 1), readU48(shared, 5), readU48(shared, 11));
   // Only what we would write ourselves: base64 decoders overlook much.
-  if (scratch[0] !== VERSION || sharedText(queueId, order, first) !== shared) return undefined;
-  return { text: shared, queueId, order, first, sum: sumOf(queueId, order, first) };
+  return found.text === text ? found : undefined;
 }
 
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-/** Two characters for each twelve bits. */
-const PAIRS = Array.from({ length: 4096 }, (_, n) => `${ALPHABET[n >>> 6]}${ALPHABET[n & 63]}`);
 /** By character code; -1: not of the alphabet. */
 const VALUES = Int8Array.from({ length: 128 }, (_, code) => ALPHABET.indexOf(String.fromCharCode(code)));
 
-/** 24 bits as four characters. */
-function chars(number: number): string {
-  return `${PAIRS[number >>> 12]}${PAIRS[number & 0xfff]}`;
-}
-
-/** And back; negative where a character is none of ours. */
+/** The 24 bits of four characters; negative where one of them is none of ours. */
 function bits(text: string, at: number): number {
   const a = VALUES[text.charCodeAt(at)] ?? -1;
   const b = VALUES[text.charCodeAt(at + 1)] ?? -1;

@@ -43,8 +43,9 @@ const OPEN_GOAL_MS = 2_000;
 const DEPTH_GOAL = 1.25;
 /** One load generator keeps up with the server several times over; a second one only takes a core from it. */
 const GENERATORS = 1;
-const CONNECTION_PAIRS = 16;
-const PRODUCERS = 32;
+/** Requests that are under way together share a commit: a service has many. */
+const CONNECTION_PAIRS = 64;
+const PRODUCERS = 128;
 
 const verdicts: string[] = [];
 const print = (text: string) => process.stdout.write(`${text}\n`);

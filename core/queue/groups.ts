@@ -7,7 +7,7 @@ const MARK = Buffer.from([1]);
 
 /** Groups that are kept, and of each at most so many members. */
 const MOST_GROUPS = 2_000;
-const MOST_MEMBERS = 20;
+const MOST_MEMBERS = 10;
 
 /** What is known of a group. */
 interface Known {

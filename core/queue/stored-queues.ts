@@ -182,6 +182,7 @@ export class StoredQueues implements Queues {
 
   async deleteQueue(name: string): Promise<void> {
     await this.transact(() => this.#catalog.delete(name));
+    this.#promising.delete(name);
     this.#polls.wakeAll(name);
     this.#housekeeping.wake();
   }

@@ -28,7 +28,7 @@ export function startSluice(
     readonly stdio?: "inherit";
   },
 ): SluiceProcess {
-  const main = join(projectRoot(), "dist/core/edge/cli/main.js");
+  const main = join(projectRoot(), "dist/cli/main.js");
   const [command = process.execPath, ...rest] = [
     ...(options.through ?? []),
     process.execPath,

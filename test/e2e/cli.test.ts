@@ -177,7 +177,7 @@ describe("the command line as a process", () => {
   });
 
   it("ends quietly when the reader of its output leaves", async () => {
-    const main = join(projectRoot(), "dist/core/edge/cli/main.js");
+    const main = join(projectRoot(), "dist/cli/main.js");
     const sql = "select range, repeat('x', 100) from range(200000)";
     const child = spawn(
       "bash",

@@ -39,7 +39,7 @@ export async function wholeRun(
 ): Promise<Loop> {
   const project = mkdtempSync(join(dir, `${source.name}-`));
   writeSourceProject(project, source);
-  const main = join(projectRoot(), "dist/core/edge/cli/main.js");
+  const main = join(projectRoot(), "dist/cli/main.js");
   const measured = await measure(process.execPath, [main, "run", source.name, "--json"], {
     cwd: project,
     env,

@@ -105,14 +105,26 @@ export function decodeContent(bytes: Buffer): PackContent {
   const { sentAt, group, messages: stored }: Head = JSON.parse(bytes.toString("utf8", LENGTH_BYTES, start));
   const messages: Content[] = [];
   let at = start;
-  for (const { length, attributes, ...rest } of stored) {
-    const content: Draft<Content> = rest;
-    if (length !== undefined) content.body = bytes.subarray(at, at + length);
-    at += length ?? 0;
-    if (attributes !== undefined) content.attributes = shownAttributes(attributes);
-    messages.push(content);
+  for (const one of stored) {
+    const { length = 0 } = one;
+    const body = one.length === undefined ? undefined : bytes.subarray(at, at + length);
+    messages.push(body !== undefined && isAlone(one) ? { body } : contentOf(one, body));
+    at += length;
   }
   return group === undefined ? { sentAt, messages } : { sentAt, group, messages };
+}
+
+function contentOf({ length: _, attributes, ...rest }: StoredContent, body: Buffer | undefined): Content {
+  const content: Draft<Content> = rest;
+  if (body !== undefined) content.body = body;
+  if (attributes !== undefined) content.attributes = shownAttributes(attributes);
+  return content;
+}
+
+/** A body in this pack and nothing else, as most are. */
+function isAlone(stored: StoredContent): boolean {
+  for (const name in stored) if (name !== "length") return false;
+  return true;
 }
 
 /** What the buffer holds contradicts itself. */

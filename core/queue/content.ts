@@ -62,7 +62,7 @@ export function encodeContent({ sentAt, group, messages }: PackContent): Encoded
   }
   const head = `${JSON.stringify(common).slice(0, -1)},"messages":[${list}]}`;
   const start = LENGTH_BYTES + Buffer.byteLength(head);
-  const bytes = memory(start + bodyBytes);
+  const bytes = Buffer.allocUnsafe(start + bodyBytes);
   bytes.writeUInt32BE(start - LENGTH_BYTES, 0);
   bytes.write(head, LENGTH_BYTES);
   let at = start;
@@ -78,25 +78,6 @@ export function encodeContent({ sentAt, group, messages }: PackContent): Encoded
     }
   }
   return { bytes, content: { ...common, messages: kept } };
-}
-
-const SLAB_BYTES = 128 * 1024;
-/** Longer packs get memory of their own. */
-const LONGEST_IN_SLAB = SLAB_BYTES / 4;
-
-/** Every send passes here: packs share memory, since allocating costs more than filling it. */
-let slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
-let taken = 0;
-
-function memory(bytes: number): Buffer {
-  if (bytes > LONGEST_IN_SLAB) return Buffer.allocUnsafeSlow(bytes);
-  if (taken + bytes > SLAB_BYTES) {
-    slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
-    taken = 0;
-  }
-  const start = taken;
-  taken += bytes;
-  return slab.subarray(start, taken);
 }
 
 /** Bodies are views of `bytes`. */

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Random } from "../../../core/contracts/index.js";
@@ -104,9 +104,13 @@ export class QueueCrashWorld {
     };
   }
 
-  /** Keeps the folder when something was found, so that it can be looked at. */
+  /** Keeps the folder when something was found, and in it what, so that it can be looked at. */
   close(): string | undefined {
-    if (this.report().findings.length > 0) return `${this.#dir} (seed ${this.#seed})`;
+    const { findings } = this.report();
+    if (findings.length > 0) {
+      writeFileSync(join(this.#dir, "findings.txt"), `${findings.join("\n\n")}\n`);
+      return `${this.#dir} (seed ${this.#seed})`;
+    }
     rmSync(this.#dir, { recursive: true, force: true });
     return undefined;
   }

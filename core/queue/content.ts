@@ -89,7 +89,7 @@ export function decodeContent(bytes: Buffer): PackContent {
   for (const one of stored) {
     const { length = 0 } = one;
     const body = one.length === undefined ? undefined : bytes.subarray(at, at + length);
-    messages.push(body !== undefined && isAlone(one) ? { body } : contentOf(one, body));
+    messages.push(body !== undefined && hasOnly(one, "length") ? { body } : contentOf(one, body));
     at += length;
   }
   return group === undefined ? { sentAt, messages } : { sentAt, group, messages };
@@ -100,12 +100,6 @@ function contentOf({ length: _, attributes, ...rest }: StoredContent, body: Buff
   if (body !== undefined) content.body = body;
   if (attributes !== undefined) content.attributes = shownAttributes(attributes);
   return content;
-}
-
-/** A body in this pack and nothing else, as most are. */
-function isAlone(stored: StoredContent): boolean {
-  for (const name in stored) if (name !== "length") return false;
-  return true;
 }
 
 /** What the buffer holds contradicts itself. */
@@ -127,8 +121,12 @@ function storedText(content: Content): string {
 
 /** A body and nothing else, as most are. */
 function isPlain(content: Content): content is { readonly body: Buffer } {
-  for (const name in content) if (name !== "body") return false;
-  return content.body !== undefined;
+  return content.body !== undefined && hasOnly(content, "body");
+}
+
+function hasOnly(object: object, name: string): boolean {
+  for (const other in object) if (other !== name) return false;
+  return true;
 }
 
 function storedAttributes(attributes: MessageAttributes): NonNullable<StoredContent["attributes"]> {

@@ -1,4 +1,4 @@
-import { readU48, writeU32, writeU48 } from "./u48.js";
+import { readU48, writeU32, writeU48 } from "./big-endian.js";
 
 /**
  * Where things lie. A message's *place* is its time of sending (never going backwards within a queue, whatever the

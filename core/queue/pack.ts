@@ -1,6 +1,6 @@
 import { InvariantError } from "../contracts/index.js";
+import { readU32, readU48, writeU32, writeU48 } from "./big-endian.js";
 import type { Place } from "./keys.js";
-import { readU32, readU48, writeU32, writeU48 } from "./u48.js";
 
 /**
  * What has become of a message. A hidden one whose time has come may still be called so until the next write to the

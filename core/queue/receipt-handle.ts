@@ -1,5 +1,5 @@
+import { readU32, readU48, writeU32, writeU48 } from "./big-endian.js";
 import type { Place } from "./keys.js";
-import { readU32, readU48, writeU32, writeU48 } from "./u48.js";
 
 /**
  * The proof of one receive: queue, message and the number of the receive, closed by a checksum that tells a handle of
